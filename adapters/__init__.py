@@ -1,0 +1,1 @@
+"""One module a document format: read it exactly, patch it exactly."""

@@ -1,0 +1,1 @@
+"""The folder handed back: complete, or not there at all."""

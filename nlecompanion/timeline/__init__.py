@@ -1,0 +1,1 @@
+"""Document → uses → regions; the conform plan."""

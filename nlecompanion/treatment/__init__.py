@@ -1,0 +1,1 @@
+"""From voice and background to the cleaned clip."""

@@ -1,0 +1,1 @@
+"""Whether a cleaned clip is worth having."""

@@ -1,0 +1,1 @@
+"""The watched folder: stability of files, the journal, the daemon."""

@@ -1,0 +1,1 @@
+"""Profiles and texts that the package reads at run time."""
