@@ -156,7 +156,7 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A probed media file. `start_timecode_s` is the timecode of its first instant, if it has one."""
+    """A probed media file; `start_timecode_s` is the timecode of its first instant, if any."""
 
     path: Path
     container: str
