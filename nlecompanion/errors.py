@@ -113,3 +113,7 @@ class NotWritable(DeliveryError):
 
 class WatchError(NleCompanionError):
     """The watched folder or its journal cannot be used."""
+
+
+class Interrupted(NleCompanionError):
+    """Somebody asked the work to stop; nothing stands under a final name."""

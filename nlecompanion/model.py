@@ -36,6 +36,7 @@ class Reason(StrEnum):
     MEDIA_TOO_SHORT = "media too short"
     MUSIC_ROLE = "music role"
     NO_SPEECH = "no speech"
+    ALREADY_GOOD = "already good"
     NOT_CHOSEN = "not chosen"
     ALREADY_CLEANED = "already cleaned"
     UNSUPPORTED = "unsupported"

@@ -1,0 +1,175 @@
+"""The xmeml document: which sequence is meant, where its files stand, which editor wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from lxml import etree
+
+from nlecompanion.errors import DocumentError, NotATimeline, UnsupportedDocument
+
+from ..xml_safe import XmlDocument, parse_xml
+from .values import BadValue, Timecode, rate_of, text_of, timecode_of
+
+ITEMS = frozenset({"clipitem", "generatoritem", "transitionitem"})
+
+
+class Dialect(StrEnum):
+    """The editors' habits that matter here."""
+
+    PREMIERE = "Premiere"
+    RESOLVE = "Resolve"
+    FINAL_CUT = "Final Cut Pro 7"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Xmeml:
+    """A document with the one sequence that is worked on.
+
+    `files` holds the full definition of each file by id, wherever it stands; `masters` the
+    project's clips by id, for clips that name no file of their own.
+    """
+
+    xml: XmlDocument
+    name: str
+    sequence: etree._Element
+    rate: Fraction
+    dialect: Dialect
+    files: dict[str, etree._Element]
+    masters: dict[str, etree._Element]
+
+    @property
+    def audio_tracks(self) -> list[etree._Element]:
+        """The sequence's sound tracks in order."""
+        return self.sequence.findall("media/audio/track")
+
+    @property
+    def picture_tracks(self) -> list[etree._Element]:
+        """The sequence's picture tracks in order."""
+        return self.sequence.findall("media/video/track")
+
+    def timecode(self) -> Timecode:
+        """Where the sequence's clock starts."""
+        try:
+            return timecode_of(self.sequence, self.rate) or Timecode(0, self.rate, False)
+        except BadValue as error:
+            raise UnsupportedDocument(f"{self.name}: the sequence's {error}.") from error
+
+    def file_of(self, clip: etree._Element) -> etree._Element | None:
+        """The full definition of the file that a clip plays, None where it names none."""
+        file = clip.find("file")
+        if file is None:
+            master = self.masters.get(text_of(clip, "masterclipid"))
+            file = None if master is None or master is clip else master.find(".//file")
+        return None if file is None else self.files.get(file.get("id", ""), file)
+
+    def element_at(self, address: str) -> etree._Element:
+        """The clip that `address_of` named.
+
+        Raises:
+            DocumentError: there is none, or its id is another one.
+        """
+        place, _, clip_id = address.partition(":")
+        track, _, item = place.removeprefix("A").partition("/")
+        if track.isdecimal() and item.isdecimal() and len(place) < 24:
+            tracks = self.audio_tracks
+            children = list(tracks[int(track) - 1]) if 0 < int(track) <= len(tracks) else []
+            if 0 < int(item) <= len(children) and children[int(item) - 1].tag in ITEMS:
+                found = children[int(item) - 1]
+                if found.get("id", "") == clip_id:
+                    return found
+        raise DocumentError(
+            f"{self.name} has no clip at {address}. It is not the document that the plan was "
+            "made from; run the timeline again."
+        )
+
+
+def address_of(track_number: int, item_index: int, element: etree._Element) -> str:
+    """`A2/5:clipitem-7`: sound track 2, its fifth child; the id is a check, it may be empty."""
+    return f"A{track_number}/{item_index + 1}:{element.get('id', '')}"
+
+
+def open_xmeml(path: Path) -> Xmeml:
+    """Parses the document and finds its one sequence.
+
+    Raises:
+        DocumentError: with one sentence fit for the editor.
+    """
+    xml = parse_xml(path)
+    root = xml.tree.getroot()
+    if root.tag != "xmeml":
+        raise NotATimeline(
+            f"{path.name} is XML, but not Final Cut Pro 7 XML: its root is <{str(root.tag)[:40]}>. "
+            "Export the sequence as Final Cut Pro XML."
+        )
+    sequence = _the_sequence(path.name, root)
+    try:
+        rate = rate_of(sequence)
+    except BadValue as error:
+        raise UnsupportedDocument(f"{path.name}: the sequence's {error}.") from error
+    if rate is None:
+        raise UnsupportedDocument(
+            f"{path.name}: the sequence states no frame rate. Export it again."
+        )
+    return Xmeml(
+        xml=xml,
+        name=path.name,
+        sequence=sequence,
+        rate=rate,
+        dialect=_dialect(root, sequence),
+        files=_definitions(root),
+        masters={
+            key: clip
+            for clip in root.iter("clip")
+            for key in (clip.get("id"), text_of(clip, "masterclipid"))
+            if key
+        },
+    )
+
+
+def _the_sequence(name: str, root: etree._Element) -> etree._Element:
+    nested = {inner.get("id") for inner in root.iterfind(".//clipitem/sequence") if inner.get("id")}
+    top = [
+        sequence
+        for sequence in root.iter("sequence")
+        if sequence.find("media") is not None
+        and next(sequence.iterancestors("clipitem", "sequence"), None) is None
+    ]
+    if not top:
+        raise UnsupportedDocument(
+            f"{name} holds no sequence. Select the sequence in the editor, not its clips, and "
+            "export that."
+        )
+    outer = [sequence for sequence in top if sequence.get("id") not in nested]
+    if len(outer) == 1:
+        return outer[0]
+    names = ", ".join(text_of(sequence, "name")[:60] or "(unnamed)" for sequence in top[:8])
+    raise UnsupportedDocument(
+        f"{name} holds {len(top)} sequences ({names}). Export one sequence at a time."
+    )
+
+
+def _definitions(root: etree._Element) -> dict[str, etree._Element]:
+    files: dict[str, etree._Element] = {}
+    for file in root.iter("file"):
+        file_id = file.get("id")
+        if file_id is None or not len(file):
+            continue
+        known = files.get(file_id)
+        if known is None or (known.find("pathurl") is None and file.find("pathurl") is not None):
+            files[file_id] = file
+    return files
+
+
+def _dialect(root: etree._Element, sequence: etree._Element) -> Dialect:
+    if sequence.xpath(
+        "boolean(.//pproTicksIn | .//@premiereTrackType | .//@premiereChannelType"
+        " | @*[starts-with(name(), 'TL.')] | @explodedTracks)"
+    ):
+        return Dialect.PREMIERE
+    # Resolve writes version 5, bare links, and no master clips (seen in its exports).
+    bare = not sequence.xpath("boolean(.//clipitem/masterclipid | .//link/mediatype)")
+    return Dialect.RESOLVE if root.get("version") == "5" and bare else Dialect.FINAL_CUT

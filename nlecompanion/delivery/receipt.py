@@ -1,0 +1,144 @@
+"""`receipt.json`: every use, what was measured, what was done or why not, every loss.
+
+Nothing in it depends on the clock, so that the same input gives the same receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from nlecompanion import __version__
+from nlecompanion.engines.contract import EngineInfo
+from nlecompanion.model import (
+    Diagnosis,
+    Loss,
+    Span,
+    TimelineFacts,
+    UseReport,
+)
+from nlecompanion.settings import Settings
+from nlecompanion.units import timecode_from_frames
+
+RECEIPT_VERSION = 1
+
+
+def receipt(
+    *,
+    document_name: str,
+    document_sha256: str,
+    facts: TimelineFacts,
+    settings: Settings,
+    engine: EngineInfo,
+    uses: Sequence[UseReport],
+    losses: Sequence[Loss],
+) -> dict[str, Any]:
+    """The receipt as JSON values. Times are seconds (float) beside timecode, levels dBFS."""
+    return {
+        "receipt_version": RECEIPT_VERSION,
+        "made_by": f"nlecompanion {__version__}",
+        "document": {
+            "name": document_name,
+            "sha256": document_sha256,
+            "format": facts.format,
+        },
+        "timeline": {
+            "name": facts.name,
+            "rate": str(facts.rate),
+            "start": timecode_from_frames(facts.start_frame, facts.rate, facts.drop_frame),
+            "drop_frame": facts.drop_frame,
+            "sample_rate_hz": facts.sample_rate_hz,
+        },
+        "settings": {
+            "profile": settings.profile.name,
+            "intensity_db": settings.profile.intensity_db,
+            "handles_s": float(settings.handles_s),
+            "tracks": list(settings.tracks),
+            "fingerprint": settings.fingerprint(),
+        },
+        "engine": {
+            "name": engine.name,
+            "version": engine.version,
+            "licence": engine.licence,
+            "weights": engine.weights,
+        },
+        "summary": summary(uses),
+        "uses": [_use(report, facts) for report in uses],
+        "losses": [{"where": loss.where, "what": loss.what} for loss in losses],
+    }
+
+
+def summary(uses: Sequence[UseReport]) -> dict[str, int]:
+    """How many uses were cleaned, and how many were left alone for which reason."""
+    counts = {"uses": len(uses), "cleaned": sum(report.cleaned_file is not None for report in uses)}
+    for report in uses:
+        if report.left_alone is not None:
+            reason = report.left_alone.reason.value
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def record_timecode(at_s: Fraction, facts: TimelineFacts) -> str:
+    """The timeline's timecode at `at_s` after its first frame."""
+    frame = facts.start_frame + round(at_s * facts.rate)
+    return timecode_from_frames(frame, facts.rate, facts.drop_frame)
+
+
+def _use(report: UseReport, facts: TimelineFacts) -> dict[str, Any]:
+    use = report.use
+    left_alone = report.left_alone
+    return {
+        "id": use.id,
+        "name": use.name,
+        "track": use.track,
+        "record": {
+            "in": record_timecode(use.record.start_s, facts),
+            "out": record_timecode(use.record.end_s, facts),
+            **_span(use.record),
+        },
+        "source": {
+            "media": use.media_url,
+            "channels": None if use.channels is None else [c + 1 for c in use.channels],
+            **_span(use.source),
+        },
+        "done": "cleaned" if report.cleaned_file is not None else "left alone",
+        "cleaned_file": report.cleaned_file,
+        "left_alone": None
+        if left_alone is None
+        else {"reason": left_alone.reason.value, "detail": left_alone.detail},
+        "marked": report.marked,
+        "measured": None if report.diagnosis is None else _diagnosis(report.diagnosis),
+        "plan": None
+        if report.plan is None
+        else {
+            "engine": report.plan.engine,
+            "intensity_db": report.plan.intensity_db,
+            "reasons": list(report.plan.reasons),
+        },
+        "verdict": None
+        if report.verdict is None
+        else {"ruling": report.verdict.ruling.value, "reasons": list(report.verdict.reasons)},
+    }
+
+
+def _span(span: Span) -> dict[str, float]:
+    return {
+        "start_s": round(float(span.start_s), 6),
+        "duration_s": round(float(span.duration_s), 6),
+    }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "speech_s": round(float(diagnosis.speech_s), 3),
+        "speech_found_in": diagnosis.found_in,
+        "speech": [_span(span) for span in diagnosis.speech],
+        "speech_level_dbfs": _rounded(diagnosis.speech_level_db),
+        "background_level_dbfs": _rounded(diagnosis.background_level_db),
+        "sbr_db": _rounded(diagnosis.sbr_db),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

@@ -1,0 +1,163 @@
+"""A delivery appears whole or not at all: written beside its final place, synced, renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nlecompanion.errors import DeliveryError, NoSpace, NotWritable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_OWNER = ".owner"
+_MAX_NUMBER = 10_000
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turns the system's errors while writing below `folder` into ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            free = _free_mib(folder)
+            raise NoSpace(
+                f"No space left in {folder} ({free} MiB free). Make room and run again; "
+                f"nothing half-written was left."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise NotWritable(
+                f"{folder} cannot be written to ({error.strerror}). Choose another folder with "
+                f"--out, or give yourself the right to write there."
+            ) from error
+        raise
+
+
+def _free_mib(folder: Path) -> int:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free // 2**20
+
+
+class Staging:
+    """A hidden folder `.NAME.partial` (or `folder`) that becomes `NAME` in one rename.
+
+    Leaving the `with` block without `commit` removes it. A folder that a dead process left is
+    taken over; one that a living process is filling makes `reserve` choose the next number.
+    """
+
+    def __init__(self, final: Path, folder: Path | None = None) -> None:
+        self.final = final
+        self.folder = folder or final.with_name(f".{final.name}.partial")
+        self._committed = False
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._committed:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def claim(self) -> bool:
+        """Makes the folder ours; False where a living process has it."""
+        if self.folder.exists():
+            if _owner_lives(self.folder):
+                return False
+            shutil.rmtree(self.folder)
+        # The owner stands inside before the folder gets its name: no moment without one.
+        made = Path(tempfile.mkdtemp(prefix=".nlecompanion-", dir=self.folder.parent))
+        try:
+            made.chmod(0o755)
+            (made / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+            made.rename(self.folder)
+        except OSError as error:
+            shutil.rmtree(made)
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+                return False
+            raise
+        return True
+
+    def commit(self) -> Path:
+        """Syncs every file and folder, then renames into place.
+
+        Raises:
+            DeliveryError: something stands under the final name; the staged folder is removed.
+        """
+        (self.folder / _OWNER).unlink()
+        with disk_errors(self.final.parent):
+            for path in sorted(self.folder.rglob("*"), reverse=True):
+                _sync(path)
+            _sync(self.folder)
+            if self.final.exists():
+                raise DeliveryError(
+                    f"{self.final} appeared while the delivery was made. Run again."
+                )
+            self.folder.rename(self.final)
+            self._committed = True
+            _sync(self.final.parent)
+        return self.final
+
+
+def reserve(parent: Path, base_name: str, first_number: int = 1) -> tuple[Staging, int]:
+    """Staging for the first free of `NAME`, `NAME 2`, `NAME 3` …, and that number.
+
+    Raises:
+        NotWritable, NoSpace: the parent folder cannot take a delivery.
+    """
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(first_number, _MAX_NUMBER):
+            name = base_name if number == 1 else f"{base_name} {number}"
+            staging = Staging(parent / name)
+            if not staging.final.exists() and staging.claim():
+                return staging, number
+    raise DeliveryError(f"{parent} holds {_MAX_NUMBER} deliveries of {base_name}. Empty it first.")
+
+
+def reserve_exactly(final: Path, folder: Path | None = None) -> Staging:
+    """Staging for this very name, for a caller that has made sure that nobody else wants it.
+
+    `folder` is where it is filled, on the same file system, instead of beside it.
+
+    Raises:
+        DeliveryError: it is there already, or another process is filling it.
+    """
+    with disk_errors(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        staging = Staging(final, folder)
+        if final.exists() or not staging.claim():
+            raise DeliveryError(f"{final} is there already, or is being written by another run.")
+    return staging
+
+
+def _owner_lives(folder: Path) -> bool:
+    try:
+        pid = int((folder / _OWNER).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return False
+    if os.name == "nt":
+        # There is no harmless signal to ask with; a number more in the name does no harm either.
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync(path: Path) -> None:
+    """fsync of a file, or of a folder where the system has such a thing."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

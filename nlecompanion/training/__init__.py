@@ -1,0 +1,1 @@
+"""Training of the dialogue engine's network; reached only through `nlecompanion train`."""

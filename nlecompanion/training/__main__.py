@@ -1,0 +1,5 @@
+"""`python -m nlecompanion.training`: the same as `nlecompanion train`."""
+
+from nlecompanion.training.cli import train
+
+train()

@@ -1,0 +1,120 @@
+"""The command `nlecompanion train`."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from nlecompanion.training.trainer import Material, Recipe, Report
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Stopped(Exception):
+    """The user or the system asked the training to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    speech: tuple[Path, ...]
+    music: tuple[Path, ...]
+    effects: tuple[Path, ...]
+    rooms: tuple[Path, ...]
+
+
+@click.command(name="train")
+@click.option("--speech", type=_FOLDER, multiple=True, required=True, help="Voices, clean.")
+@click.option("--music", type=_FOLDER, multiple=True, required=True, help="Music without voices.")
+@click.option("--effects", type=_FOLDER, multiple=True, required=True, help="Effects and noises.")
+@click.option("--rooms", type=_FOLDER, multiple=True, help="Impulse responses, beside made ones.")
+@click.option("--init", type=_FILE, help="Weights to begin with, such as the engine's own.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for results.")
+@click.option("--minutes", type=click.FloatRange(min=0.1), help="Time to train in this run.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps to train in all.")
+@click.option("--decay", type=click.FloatRange(0, 1), default=0.25, show_default=True,
+              help="Part of the run over which the learning rate falls.")  # fmt: skip
+@click.option("--rate", type=click.FloatRange(min=0.001), default=1.0, show_default=True,
+              help="Factor on the learning rates; 0.2 suits fine-tuning.")  # fmt: skip
+@click.option("--width", type=click.IntRange(16, 2048), default=256, show_default=True)
+@click.option("--items", type=click.IntRange(1, 512), default=8, show_default=True,
+              help="Mixtures of 8 s a step.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--float32", "exact", is_flag=True, help="Do not compute in bfloat16.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Decoded sound; default OUT/cache.")
+def train(**options: Any) -> None:
+    """Train the dialogue engine's network, or fine-tune it on a show's own sound.
+
+    Goes on from the checkpoint in OUT where there is one. OUT/weights.safetensors is what the
+    engine loads. At least one of --minutes and --steps is needed.
+    """
+    if options["minutes"] is None and options["steps"] is None:
+        raise click.UsageError("say when to end: --minutes 60 or --steps 10000")
+    import torch
+
+    from nlecompanion.engines.dialogue.network import NetworkShape
+    from nlecompanion.training.trainer import Limits, run, start
+
+    torch.set_num_threads(options["threads"])
+    out: Path = options["out"]
+    folders = _Folders(
+        options["speech"], options["music"], options["effects"], options["rooms"] or ()
+    )
+    material = _material(folders, options["cache"] or out / "cache")
+    trainer = start(
+        material,
+        _recipe(options),
+        out,
+        NetworkShape(width=options["width"]),
+        init=options["init"],
+        compute=torch.float32 if options["exact"] else torch.bfloat16,
+        device=torch.device(options["device"]),
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    limits = Limits(steps=options["steps"], minutes=options["minutes"])
+    try:
+        click.echo(_line(run(trainer, limits, lambda r: click.echo(_line(r)), time.monotonic)))
+    except (_Stopped, KeyboardInterrupt):
+        click.echo(f"Stopped at step {trainer.step}; the same command goes on from {out}.")
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise _Stopped
+
+
+def _recipe(options: dict[str, Any]) -> Recipe:
+    from nlecompanion.training.trainer import Recipe
+
+    base = Recipe(seed=options["seed"], items=options["items"], decay_fraction=options["decay"])
+    rate = options["rate"]
+    return replace(base, muon_rate=base.muon_rate * rate, adam_rate=base.adam_rate * rate)
+
+
+def _material(folders: _Folders, cache: Path) -> Material:
+    from nlecompanion.training.pools import Rooms
+    from nlecompanion.training.sources import collect
+    from nlecompanion.training.trainer import Material
+
+    voices, held_voices = collect(folders.speech, cache, clean=True)
+    music, held_music = collect(folders.music, cache, clean=False)
+    effects, held_effects = collect(folders.effects, cache, clean=False)
+    rooms = Rooms(collect(folders.rooms, cache, clean=False)[0]) if folders.rooms else Rooms()
+    for name, found in (("speech", voices), ("music", music), ("effects", effects)):
+        click.echo(f"{name}: {found.duration_s / 60:.0f} min in {len(found.recordings)} files")
+    return Material(voices, music, effects, rooms, held_voices, held_music, held_effects)
+
+
+def _line(report: Report) -> str:
+    parts = [f"step {report.step}", f"loss {report.loss:.4f}", f"{report.sound_h:.1f} h heard"]
+    if report.held_gain_db is not None and report.held_rest_db is not None:
+        parts.append(f"held out: SNR +{report.held_gain_db:.2f} dB")
+        parts.append(f"without voice {report.held_rest_db:.1f} dB")
+    return ", ".join(parts)

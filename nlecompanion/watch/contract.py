@@ -1,0 +1,132 @@
+"""What the daemon is given: the work, the check, the settings, the clock.
+
+The daemon decides when a document is worked on and that it is worked on once; what the work is, it
+does not know. Whoever starts the daemon hands in both callables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nlecompanion.errors import NleCompanionError, SettingsError
+
+
+class WorkInterrupted(NleCompanionError):
+    """The work stopped because `WorkOrder.should_stop` said so; the job is put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """One document to work on.
+
+    `document` stays where it was dropped: relative media paths resolve against its folder, and it
+    is never written to. `out` is the folder that the delivery must get in the end; it does not
+    exist yet. `staging` is an empty folder on the same file system, cleared before and after.
+    `should_stop` turns true when the daemon is asked to end.
+    """
+
+    document: Path
+    profile: str
+    out: Path
+    staging: Path
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What became of one document. `delivery` is `WorkOrder.out`, or None: nothing to deliver.
+
+    `cleaned` and `failed` count uses; `message` is one line for the editor.
+    """
+
+    delivery: Path | None
+    cleaned: int
+    failed: int
+    message: str
+
+
+class Work(Protocol):
+    """Works on one document and renames the whole delivery to `order.out` in one step.
+
+    Where it was killed, it is called again with the same `out`, unless `out` exists by then: a
+    folder of that name is taken for a complete delivery.
+
+    Raises:
+        WorkInterrupted: `should_stop` was true; the document is taken up again at the next start.
+        NoSpace, NotWritable: the job is parked and tried again later.
+        NleCompanionError: the document cannot be worked on; it goes to `failed/` with the line.
+    """
+
+    def __call__(self, order: WorkOrder) -> JobResult:
+        """Does the work."""
+
+
+class Check(Protocol):
+    """Says whether a document parses to its end.
+
+    Raises:
+        NotATimeline: it does not, or not yet: asked again when the file has been still for longer.
+        DocumentError: it never will.
+    """
+
+    def __call__(self, document: Path) -> object:
+        """Reads the document; what it returns is not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How a folder is watched.
+
+    `profiles` maps the name of each profile to a fingerprint of its settings: with other settings
+    the same document is another job. `still_s` is how long a file must not have changed before it
+    is looked into; a file that does not parse then gets until `patience_s`, since copies stall.
+    Without events (`polling`) the inbox is looked at every `poll_s` instead of every `rescan_s`.
+    """
+
+    profiles: Mapping[str, str]
+    default_profile: str = "exposed"
+    still_s: float = 5.0
+    patience_s: float = 30.0
+    rescan_s: float = 60.0
+    polling: bool = False
+    poll_s: float = 5.0
+    retry_parked_s: float = 60.0
+    max_document_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        if self.default_profile not in self.profiles:
+            raise SettingsError(
+                f"There is no profile {self.default_profile!r}. "
+                f"Known profiles: {', '.join(sorted(self.profiles))}."
+            )
+        if min(self.rescan_s, self.poll_s, self.retry_parked_s) <= 0 or self.still_s < 0:
+            raise SettingsError(
+                f"The watch intervals must be above 0 s (rescan {self.rescan_s:g}, poll "
+                f"{self.poll_s:g}, retry {self.retry_parked_s:g}, still {self.still_s:g})."
+            )
+
+
+class Clock(Protocol):
+    """Both kinds of time, in seconds."""
+
+    def monotonic_s(self) -> float:
+        """For intervals: never jumps."""
+
+    def wall_s(self) -> float:
+        """For the journal: seconds since 1970, may jump."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic_s(self) -> float:
+        """For intervals: never jumps."""
+        return time.monotonic()
+
+    def wall_s(self) -> float:
+        """For the journal: seconds since 1970, may jump."""
+        return time.time()

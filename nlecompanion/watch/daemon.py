@@ -1,0 +1,169 @@
+"""The loop: look at the inbox, take what is still, do one job, wait for the next reason to look.
+
+Events are hints that end a wait early; the scan is the truth. Watchers miss events under load, on
+network folders, and for whatever lay there before they began.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from nlecompanion.errors import DeliveryError, WatchError
+from nlecompanion.watch.contract import Check, Clock, SystemClock, WatchSettings, Work
+from nlecompanion.watch.events import waking
+from nlecompanion.watch.journal import Journal
+from nlecompanion.watch.layout import WatchFolder, prepare
+from nlecompanion.watch.lock import folder_lock
+from nlecompanion.watch.names import shown
+from nlecompanion.watch.running import Runner
+from nlecompanion.watch.scan import Scan, scan_inbox
+from nlecompanion.watch.stability import StabilityTracker
+from nlecompanion.watch.states import OPEN, State
+from nlecompanion.watch.taking import Taker
+
+logger = logging.getLogger(__name__)
+
+#: Events within this time are one reason to look.
+_BURST_S = 0.5
+#: How soon a stop is noticed while waiting.
+_STOP_S = 0.5
+
+
+@contextmanager
+def open_daemon(
+    folder: Path,
+    work: Work,
+    check: Check,
+    settings: WatchSettings,
+    clock: Clock | None = None,
+) -> Iterator[Daemon]:
+    """A daemon that holds the folder for as long as the context lasts.
+
+    Raises:
+        WatchError: the folder cannot be watched, or somebody else watches it.
+    """
+    clock = clock or SystemClock()
+    places = prepare(folder)
+    with folder_lock(places.lock, clock.wall_s()), Journal(places.journal, clock) as journal:
+        yield Daemon(places, journal, work, check, settings, clock)
+
+
+class Daemon:
+    """Watches one folder; made by `open_daemon`."""
+
+    def __init__(
+        self,
+        places: WatchFolder,
+        journal: Journal,
+        work: Work,
+        check: Check,
+        settings: WatchSettings,
+        clock: Clock,
+    ) -> None:
+        self.places = places
+        self._journal = journal
+        self._settings = settings
+        self._clock = clock
+        self._tracker = StabilityTracker(settings.still_s)
+        self._taker = Taker(places, journal, self._tracker, check, settings)
+        self._runner = Runner(places, journal, work, settings, clock)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._has_events = False
+        self._left_out: set[str] = set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was seen has come to its end."""
+        return not self._journal.in_state(*OPEN)
+
+    def run(self, stop: threading.Event) -> None:
+        """Watches until `stop` is set. A full disk or a lost folder is waited out."""
+        self._stop = stop
+        inbox = self.places.inbox
+        events = nullcontext(False) if self._settings.polling else waking(inbox, self._wake.set)
+        with events as self._has_events:
+            logger.info("Watching %s", inbox, extra={"event": "watching"})
+            while not stop.is_set():
+                self._turn()
+
+    def step(self) -> float:
+        """One turn without waiting: look, take, and do at most one job.
+
+        Returns the seconds after which the next turn is due, should nothing wake the daemon.
+
+        Raises:
+            WatchError: inbox or journal cannot be used now.
+            NoSpace, NotWritable: the disk is full, or a folder is not writable any more.
+        """
+        self._runner.recover()
+        self._look()
+        for still in self._tracker.still(self._clock.monotonic_s()):
+            if self._stop.is_set():
+                return 0.0
+            self._taker.take(still, self._clock.monotonic_s())
+        job = self._runner.next_job()
+        if job is None or self._stop.is_set():
+            return self._pause_s()
+        self._runner.do(job, self._stop.is_set)
+        return 0.0
+
+    def _turn(self) -> None:
+        self._wake.clear()
+        try:
+            pause_s = self.step()
+        except (WatchError, DeliveryError) as error:
+            logger.error("%s", error, extra={"event": "trouble"})
+            # Not cut short by events: where the disk is full they may come in floods.
+            self._stop.wait(self._settings.retry_parked_s)
+        else:
+            self._wait(pause_s)
+
+    def _wait(self, pause_s: float) -> None:
+        until_s = time.monotonic() + pause_s
+        self._stop.wait(min(pause_s, _BURST_S))
+        while not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+            if self._wake.wait(min(left_s, _STOP_S)):
+                return
+
+    def _look(self) -> None:
+        """Tells journal and tracker what lies in the inbox now."""
+        scan = scan_inbox(self.places.inbox)
+        self._tell_left_out(scan)
+        known = self._journal.current()
+        present = {sighting.path for sighting in scan.found}
+        vanished = [path for path in known if path not in present and not scan.may_hold(path)]
+        new = [
+            sighting
+            for sighting in scan.found
+            if (job := known.get(sighting.path)) is None
+            or (job.state is not State.SEEN and job.sighting != sighting)
+        ]
+        if new or vanished:
+            self._journal.sight(new, vanished)
+        unsettled = {sighting.path for sighting in new}
+        unsettled |= {path for path, job in known.items() if job.state is State.SEEN} & present
+        now_s = self._clock.monotonic_s()
+        self._tracker.keep_only(unsettled)
+        for sighting in scan.found:
+            if sighting.path in unsettled:
+                self._tracker.observe(sighting, now_s)
+
+    def _tell_left_out(self, scan: Scan) -> None:
+        """Says once why something in the inbox is no job."""
+        for path in scan.left_out.keys() - self._left_out:
+            logger.info("%s %s.", shown(path), scan.left_out[path], extra={"event": "left out"})
+        for path in scan.unreadable.keys() - self._left_out:
+            logger.warning("%s %s.", shown(path), scan.unreadable[path], extra={"event": "trouble"})
+        self._left_out = scan.left_out.keys() | scan.unreadable.keys()
+
+    def _pause_s(self) -> float:
+        rescan_s = self._settings.rescan_s if self._has_events else self._settings.poll_s
+        now_s = self._clock.monotonic_s()
+        due_s = (now_s + rescan_s, self._tracker.next_due_s(), self._runner.next_due_s())
+        return max(0.0, min(moment_s for moment_s in due_s if moment_s is not None) - now_s)

@@ -1,0 +1,109 @@
+"""The journal's tables, version by version, and how a journal file is opened.
+
+To change the tables, append a script to `MIGRATIONS`; what is there is never edited, since
+journals in the field have already run it. `PRAGMA user_version` counts the scripts that were run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from nlecompanion.errors import WatchError
+
+MIGRATIONS = (
+    # One row a drop: one content under one name. `current` is the row that stands for what lies at
+    # `path` now. `identity` is known from `stable` on. `slot` names the delivery and its staging
+    # folder, and is fixed before the work starts.
+    """
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL,
+        current INTEGER NOT NULL DEFAULT 1,
+        size_bytes INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('seen', 'stable', 'queued', 'working', 'delivering',
+            'done', 'failed', 'parked', 'duplicate', 'gone')),
+        profile TEXT NOT NULL DEFAULT '',
+        document_sha256 TEXT,
+        identity TEXT,
+        duplicate_of INTEGER REFERENCES jobs (id),
+        slot TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        cleaned INTEGER,
+        failed INTEGER,
+        message TEXT NOT NULL DEFAULT '',
+        filed TEXT
+    );
+    CREATE UNIQUE INDEX one_current_row_a_path ON jobs (path) WHERE current;
+    CREATE UNIQUE INDEX one_live_job_an_identity ON jobs (identity)
+        WHERE state IN ('stable', 'queued', 'working', 'delivering', 'done', 'parked');
+    CREATE INDEX jobs_by_state ON jobs (state);
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL REFERENCES jobs (id),
+        at_s REAL NOT NULL,
+        state TEXT NOT NULL,
+        note TEXT NOT NULL
+    );
+    CREATE INDEX changes_by_job ON changes (job);
+    """,
+)
+
+
+def open_journal(path: Path) -> sqlite3.Connection:
+    """The journal at `path`, made or brought up to date.
+
+    Raises:
+        WatchError: damaged, from a newer version, or on a file system without what WAL needs.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+    try:
+        _configure(connection, path)
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _unusable(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, path: Path) -> None:
+    connection.row_factory = sqlite3.Row
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise WatchError(
+            f"The journal {path} cannot be kept in WAL mode here (the file system allows {mode}). "
+            "Watch a folder on a local disk."
+        )
+    # FULL: after a power cut a lost "working" would let a finished delivery be made again.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if health != "ok":
+        raise sqlite3.DatabaseError(health)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise WatchError(
+            f"The journal {path} has schema {version}, this version knows {len(MIGRATIONS)}: "
+            "a newer nlecompanion wrote it. Update nlecompanion."
+        )
+    for number in range(version, len(MIGRATIONS)):
+        # executescript commits by itself, so the transaction stands inside the script.
+        script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT"
+        connection.executescript(script)
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> WatchError:
+    return WatchError(
+        f"The journal {path} cannot be used ({error}). If it is damaged, move it away together "
+        "with its -wal and -shm; documents still in the inbox are then worked on again."
+    )

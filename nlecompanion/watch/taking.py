@@ -1,0 +1,137 @@
+"""Looks into a file that is still: which job it is, or why it is none."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nlecompanion.errors import (
+    NleCompanionError,
+    NotATimeline,
+    SettingsError,
+    UnsupportedDocument,
+)
+from nlecompanion.watch.contract import Check, WatchSettings
+from nlecompanion.watch.digest import one_line, sha256_of, unexpected
+from nlecompanion.watch.filing import file_failure
+from nlecompanion.watch.journal import Journal, identity_of
+from nlecompanion.watch.layout import WatchFolder
+from nlecompanion.watch.names import shown
+from nlecompanion.watch.scan import sighting_of
+from nlecompanion.watch.stability import Sighting, StabilityTracker, Still
+from nlecompanion.watch.states import State
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    profile: str
+    document_sha256: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """`for_good` is false where a little later the answer may be another."""
+
+    line: str
+    for_good: bool
+
+
+class Taker:
+    """Moves still files from `seen` to `stable`, `duplicate` or `failed`."""
+
+    def __init__(
+        self,
+        places: WatchFolder,
+        journal: Journal,
+        tracker: StabilityTracker,
+        check: Check,
+        settings: WatchSettings,
+    ) -> None:
+        self._places = places
+        self._journal = journal
+        self._tracker = tracker
+        self._check = check
+        self._settings = settings
+
+    def take(self, still: Still, now_s: float) -> None:
+        """Decides on one file, or asks the tracker to wait for longer.
+
+        Raises:
+            NoSpace, NotWritable: the line in `failed/` could not be written; nothing is decided.
+        """
+        sighting = still.sighting
+        job = self._journal.at(sighting.path)
+        if job is None or job.state is not State.SEEN:
+            self._tracker.forget(sighting.path)
+            return
+        outcome = self._identify(sighting)
+        now = sighting_of(self._places.inbox, sighting.path)
+        if now != sighting:  # it changed while it was read: whatever was found out is void
+            if now is None:
+                self._tracker.forget(sighting.path)
+            else:
+                self._tracker.observe(now, now_s)
+            return
+        if isinstance(outcome, _Identity):
+            self._journal.take(
+                job, sighting, outcome.profile, outcome.document_sha256, outcome.value
+            )
+        elif not outcome.for_good and still.still_s < self._settings.patience_s:
+            self._tracker.ask_again(sighting.path, self._settings.patience_s)
+            return
+        else:
+            document = self._places.inbox / sighting.path
+            filed = file_failure(self._places.failed, document, outcome.line)
+            self._journal.fail(job, outcome.line, filed, sighting)
+        self._tracker.forget(sighting.path)
+
+    def _identify(self, sighting: Sighting) -> _Identity | _Refusal:
+        document = self._places.inbox / sighting.path
+        try:
+            profile = self._profile(sighting.path)
+            self._refuse_huge(document, sighting)
+            sha256 = sha256_of(document)
+            value = identity_of(sha256, profile, self._settings.profiles[profile])
+            if self._journal.live(value) is None:
+                self._check(document)
+        except NotATimeline as error:
+            return _Refusal(one_line(error), for_good=False)
+        except NleCompanionError as error:
+            return _Refusal(one_line(error), for_good=True)
+        except OSError as error:
+            # Windows refuses to open what another program still writes.
+            line = (
+                f"{shown(document.name)} cannot be read ({error.strerror}). "
+                "Give this user the right to read it, close it in other programs, drop it again."
+            )
+            return _Refusal(line, for_good=False)
+        except Exception as error:
+            logger.exception("%s could not be read", shown(sighting.path))
+            return _Refusal(unexpected(sighting.path, error), for_good=True)
+        return _Identity(profile, sha256, value)
+
+    def _profile(self, path: str) -> str:
+        """The profile that the first sub-folder names."""
+        above = PurePosixPath(path).parts[:-1]
+        if not above:
+            return self._settings.default_profile
+        known = {name.casefold(): name for name in self._settings.profiles}
+        profile = known.get(above[0].casefold())
+        if profile is None:
+            raise SettingsError(
+                f"There is no profile {shown(above[0])!r}. Drop the document into the inbox itself "
+                f"or a sub-folder called {', '.join(sorted(self._settings.profiles))}."
+            )
+        return profile
+
+    def _refuse_huge(self, document: Path, sighting: Sighting) -> None:
+        if sighting.size_bytes > self._settings.max_document_bytes:
+            raise UnsupportedDocument(
+                f"{shown(document.name)} has {sighting.size_bytes / 2**20:.0f} MiB; a timeline may "
+                f"have {self._settings.max_document_bytes / 2**20:.0f} MiB. "
+                "Export the timeline alone, without media."
+            )
