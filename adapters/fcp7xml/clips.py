@@ -99,7 +99,8 @@ def _within(clip: CleanedClip, placed: Placed, move: Move, element: etree._Eleme
     source_in = round((placed.outer_in_s - placed.in_s + clip.source_in_s) * placed.rate)
     length = round((placed.outer_end - placed.outer_start) / placed.sequence_rate * placed.rate)
     for path, frame in (("start", placed.outer_start), ("end", placed.outer_end)):
-        if (_frame(element, path) or -1) >= 0:
+        written = _frame(element, path)
+        if written is not None and written >= 0:
             set_text(element, path, str(frame))
     frames = move.frames + source_in - move.source_in
     return Move(source_in, source_in + length, frames, move.rounded)

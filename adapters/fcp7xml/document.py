@@ -30,7 +30,8 @@ class Xmeml:
     """A document with the one sequence that is worked on.
 
     `files` holds the full definition of each file by id, wherever it stands; `masters` the
-    project's clips by id, for clips that name no file of their own.
+    project's clips by id, for clips that name no file of their own; `clips` the clips and
+    generators of the sound tracks by address.
     """
 
     xml: XmlDocument
@@ -40,16 +41,9 @@ class Xmeml:
     dialect: Dialect
     files: dict[str, etree._Element]
     masters: dict[str, etree._Element]
-
-    @property
-    def audio_tracks(self) -> list[etree._Element]:
-        """The sequence's sound tracks in order."""
-        return self.sequence.findall("media/audio/track")
-
-    @property
-    def picture_tracks(self) -> list[etree._Element]:
-        """The sequence's picture tracks in order."""
-        return self.sequence.findall("media/video/track")
+    audio_tracks: tuple[etree._Element, ...]
+    picture_tracks: tuple[etree._Element, ...]
+    clips: dict[str, etree._Element]
 
     def timecode(self) -> Timecode:
         """Where the sequence's clock starts."""
@@ -72,15 +66,9 @@ class Xmeml:
         Raises:
             DocumentError: there is none, or its id is another one.
         """
-        place, _, clip_id = address.partition(":")
-        track, _, item = place.removeprefix("A").partition("/")
-        if track.isdecimal() and item.isdecimal() and len(place) < 24:
-            tracks = self.audio_tracks
-            children = list(tracks[int(track) - 1]) if 0 < int(track) <= len(tracks) else []
-            if 0 < int(item) <= len(children) and children[int(item) - 1].tag in ITEMS:
-                found = children[int(item) - 1]
-                if found.get("id", "") == clip_id:
-                    return found
+        found = self.clips.get(address)
+        if found is not None:
+            return found
         raise DocumentError(
             f"{self.name} has no clip at {address}. It is not the document that the plan was "
             "made from; run the timeline again."
@@ -114,6 +102,7 @@ def open_xmeml(path: Path) -> Xmeml:
         raise UnsupportedDocument(
             f"{path.name}: the sequence states no frame rate. Export it again."
         )
+    audio_tracks = tuple(sequence.iterfind("media/audio/track"))
     return Xmeml(
         xml=xml,
         name=path.name,
@@ -126,6 +115,14 @@ def open_xmeml(path: Path) -> Xmeml:
             for clip in root.iter("clip")
             for key in (clip.get("id"), text_of(clip, "masterclipid"))
             if key
+        },
+        audio_tracks=audio_tracks,
+        picture_tracks=tuple(sequence.iterfind("media/video/track")),
+        clips={
+            address_of(number, index, item): item
+            for number, track in enumerate(audio_tracks, start=1)
+            for index, item in enumerate(track)
+            if item.tag in ("clipitem", "generatoritem")
         },
     )
 

@@ -67,6 +67,7 @@ def swap(old: etree._Element, new: etree._Element) -> None:
     parent = old.getparent()
     if parent is None:
         raise ValueError("the root element has no place to swap")
+    _indent(new, parent.text or "")
     new.tail = old.tail
     parent.replace(old, new)
 

@@ -11,7 +11,7 @@ from lxml import etree
 from nlecompanion.model import CleanedMedia, Loss
 
 from .document import Dialect, Xmeml
-from .edit import file_url, insert, nested, remove, set_text
+from .edit import file_url, insert, nested, remove, set_text, swap
 from .values import rate_of, text_of, timecode_text
 
 #: Bit depth of the Broadcast WAVs that the tool writes.
@@ -148,6 +148,8 @@ def _set_sound(file: etree._Element, media: CleanedMedia) -> None:
         ),
         ("channelcount", str(media.channels)),
     )
-    media_element = nested("media", sound)
-    remove(file, "media")
-    insert(file, media_element, ("timecode",))
+    old = file.find("media")
+    if old is None:
+        insert(file, nested("media", sound), ("timecode",))
+    else:
+        swap(old, nested("media", sound))

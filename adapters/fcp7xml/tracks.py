@@ -87,9 +87,9 @@ def _fill(track: etree._Element, lane: list[_New], shelf: FileShelf) -> None:
             items.append(deepcopy(after.element))
         elif after is not None:
             items.append(_one_sided(after, new.original, "end", shelf))
-    for index, item in enumerate(items):
+    for item in items:
         item.tail = track.text
-        track.insert(index, item)
+    track[0:0] = items
 
 
 def _one_sided(crossing: Crossing, placed: Placed, side: str, shelf: FileShelf) -> etree._Element:

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from lxml import etree
 
@@ -63,6 +64,8 @@ def whole_number(element: etree._Element, path: str) -> int | None:
     text = text_of(element, path)
     if not text:
         return None
+    if text.isascii() and text.isdigit() and len(text) <= 12:
+        return int(text)
     value = Fraction(text) if _NUMBER.match(text) else None
     if value is None or value.denominator != 1 or abs(value) > MAX_FRAMES:
         raise BadValue(f"<{path}> holds {text[:40]!r}, which is not a frame number")
@@ -85,11 +88,16 @@ def rate_of(element: etree._Element | None) -> Fraction | None:
     text = text_of(rate, "timebase")
     if rate is None or not text:
         return None
+    return _rate(text, is_true(rate, "ntsc"))
+
+
+@lru_cache(maxsize=256)
+def _rate(text: str, ntsc: bool) -> Fraction:
     try:
         timebase = exact_rate(float(text))
     except ValueError as error:
         raise BadValue(f"<timebase> holds {text[:40]!r}: {error}") from error
-    if is_true(rate, "ntsc") and timebase.denominator == 1:
+    if ntsc and timebase.denominator == 1:
         return timebase * 1000 / 1001
     return timebase
 

@@ -137,7 +137,8 @@ def load(data: bytes, name: str) -> Document:
     timeline, in_collection = _find_timeline(tree, name)
     if schema_of(timeline.get("tracks")) != "Stack":
         raise UnsupportedDocument(f"{name} has a timeline without tracks. Export it again.")
-    _refuse_references(tree, name)
+    if "SerializableObjectRef" in text:
+        _refuse_references(tree, name)
     document = Document(name, text, tree, timeline, in_collection)
     _check_items(document)
     return document

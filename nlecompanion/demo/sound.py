@@ -6,6 +6,7 @@ Everything is float64 at 48 kHz, mono of shape (samples,) or stereo of shape (sa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -151,8 +152,9 @@ def _in_room(voice: Sound, seed: int) -> Sound:
     return np.asarray(wet, dtype=np.float64)
 
 
+@lru_cache(maxsize=32)
 def _pluck(semitone: int, length: int) -> Sound:
-    """A string: six harmonics, the higher the shorter."""
+    """A string: six harmonics, the higher the shorter. Kept, so not to be written to."""
     time_s = np.arange(length) / RATE_HZ
     pitch_hz = 440.0 * 2 ** (semitone / 12)
     tone = np.zeros(length)
@@ -161,6 +163,7 @@ def _pluck(semitone: int, length: int) -> Sound:
         tone += np.sin(2 * np.pi * pitch_hz * harmonic * time_s) * fading / harmonic
     tone[: RATE_HZ // 200] *= np.linspace(0, 1, RATE_HZ // 200)
     tone[-RATE_HZ // 100 :] *= np.linspace(1, 0, RATE_HZ // 100)
+    tone.flags.writeable = False
     return tone
 
 

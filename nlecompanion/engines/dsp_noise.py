@@ -128,4 +128,5 @@ def _expansion(power: Real, gain: Real) -> Real:
     below_db = 10 * np.log10((np.maximum(level, 0) + tiny) / (np.maximum(peak, 0) + tiny))
     gain_db = np.clip(_SLOPE * (below_db + _KNEE_DB), -_DEPTH_DB, 0)
     eased: Real = uniform_filter1d(gain_db, 2 * _LEVEL_FRAMES + 1, mode="nearest")
-    return np.power(np.float32(10), eased / np.float32(20))
+    gains: Real = np.power(np.float32(10), eased / np.float32(20))
+    return gains

@@ -35,7 +35,7 @@ def weights_folder(engine: str) -> Path:
 
 def fetch_command(engine: str) -> str:
     """What a person types to fetch the weights."""
-    return f"nlecompanion engines fetch {engine}"
+    return f"nlecompanion engines get {engine}"
 
 
 def sha256_of(path: Path) -> str:

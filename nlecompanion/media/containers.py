@@ -6,9 +6,11 @@ disagree on where a stream begins.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream as AvAudioStream
     from av.stream import Stream as AvStream
 
+logger = logging.getLogger(__name__)
+
 #: Demuxers of real media. Playlists (hls, concat, dash, imf) are not among them: a file that
 #: names other files would read past the folders that the user allowed.
 DEMUXERS = (
@@ -30,6 +34,8 @@ DEMUXERS = (
 )
 #: Seconds to wait for a read; a file on a sleeping network drive must not hold a job for ever.
 READ_TIMEOUT_S = 120.0
+#: Enough to see whether a codec's frames all have one length.
+_FRAMES_LOOKED_AT = 8
 
 
 @contextmanager
@@ -80,33 +86,79 @@ def seconds(ticks: int, time_base: Fraction | None) -> Fraction:
     return ticks * Fraction(time_base or Fraction(1, 1_000_000))
 
 
-def first_sample_s(container: av.container.InputContainer, stream: AvAudioStream) -> Fraction:
-    """When the stream's first decoded sample sounds, on the container's own clock.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a stream's sound begins, and how its frames lie.
 
-    Encoder delay and edit lists are applied as ffmpeg applies them. Reads from where the
-    container stands, which must be its beginning.
+    `first_s` is the container's time of the first decoded sample (encoder delay and edit lists
+    applied as ffmpeg applies them); `head_samples` the length of the first frame after that;
+    `frame_samples` the length of those that follow, None where they differ. `first_position` is
+    the first packet's place in the file.
+    """
+
+    first_s: Fraction
+    head_samples: int
+    frame_samples: int | None
+    first_position: int | None
+    time_base: Fraction
+
+    def is_coarse(self, rate_hz: int) -> bool:
+        """Whether a tick of the container's clock is longer than a sample (WebM: 1 ms)."""
+        return self.time_base * rate_hz > 1
+
+
+def origin(container: av.container.InputContainer, stream: AvAudioStream) -> Origin:
+    """Decodes the stream's first frames; the container must stand at its beginning.
 
     Raises:
         MediaUnreadable: no sample could be decoded.
     """
     import av
 
+    first_position: int | None = None
+    frames: list[av.AudioFrame] = []
     for packet in container.demux(stream):
+        if first_position is None and packet.size:
+            first_position = packet.pos
         try:
-            frames = packet.decode()
-        except av.FFmpegError:
+            frames += [frame for frame in packet.decode() if frame.samples]
+        except av.FFmpegError as error:
             # Junk before the first whole frame is common in MP3 and broadcast recordings.
-            continue
-        for frame in frames:
-            if frame.samples:
-                return _clock_s(frame.pts, Fraction(frame.time_base), Fraction(1, frame.sample_rate))
-    raise MediaUnreadable(
-        f"No sound could be decoded from stream {stream.index} of "
-        f"{Path(container.name).name}: the file is damaged or ends before its sound begins."
+            logger.info("%s: a packet before the sound is no sound: %s", container.name, error)
+        if len(frames) > _FRAMES_LOOKED_AT:
+            break
+    if not frames:
+        raise MediaUnreadable(
+            f"No sound could be decoded from stream {stream.index} of "
+            f"{Path(container.name).name}: the file is damaged or ends before its sound begins."
+        )
+    head = frames[0]
+    lengths = {frame.samples for frame in frames[1:_FRAMES_LOOKED_AT]}
+    return Origin(
+        first_s=_clock_s(head),
+        head_samples=head.samples,
+        frame_samples=lengths.pop() if len(lengths) == 1 else None,
+        first_position=first_position,
+        time_base=Fraction(head.time_base or 1),
     )
 
 
-def _clock_s(pts: int | None, time_base: Fraction, sample_s: Fraction) -> Fraction:
-    """A time stamp in seconds; one tick of a coarse clock (WebM: 1 ms) is taken for zero."""
-    time_s = seconds(pts or 0, time_base)
-    return Fraction(0) if sample_s < time_base and abs(time_s) <= time_base else time_s
+def _clock_s(frame: av.AudioFrame) -> Fraction:
+    """A frame's time in seconds; one tick of a coarse clock is taken for zero."""
+    time_s = seconds(frame.pts or 0, frame.time_base)
+    tick_s = Fraction(frame.time_base or 1)
+    return Fraction(0) if tick_s * frame.sample_rate > 1 and abs(time_s) <= tick_s else time_s
+
+
+def landed_where_it_says(packet: av.Packet[AvAudioStream], start: Origin) -> bool:
+    """Whether the first packet after a seek is the one that its time stamp claims.
+
+    A demuxer without an index (a damaged MXF) may go back to the first packet and give it the
+    time that was asked for.
+    """
+    if packet.pts is None:
+        return False
+    if start.first_position is None or packet.pos is None or packet.pos < 0:
+        return True
+    later = packet.pts * Fraction(packet.time_base or 1) > start.first_s + 1
+    return not later or packet.pos > start.first_position

@@ -7,6 +7,7 @@ network folders, and for whatever lay there before they began.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 _BURST_S = 0.5
 #: How soon a stop is noticed while waiting.
 _STOP_S = 0.5
+#: Between the jobs of a long queue the inbox is not looked at more often than this.
+_LOOK_S = 1.0
 
 
 @contextmanager
@@ -75,6 +78,7 @@ class Daemon:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._has_events = False
+        self._looked_s = -math.inf
         self._left_out: set[str] = set()
 
     @property
@@ -102,16 +106,22 @@ class Daemon:
             NoSpace, NotWritable: the disk is full, or a folder is not writable any more.
         """
         self._runner.recover()
-        self._look()
-        for still in self._tracker.still(self._clock.monotonic_s()):
-            if self._stop.is_set():
-                return 0.0
-            self._taker.take(still, self._clock.monotonic_s())
         job = self._runner.next_job()
+        # With nothing to do the look must not be left out: an event may have asked for it.
+        if job is None or self._clock.monotonic_s() - self._looked_s >= _LOOK_S:
+            self._look()
+            self._take()
+            job = self._runner.next_job()
         if job is None or self._stop.is_set():
             return self._pause_s()
         self._runner.do(job, self._stop.is_set)
         return 0.0
+
+    def _take(self) -> None:
+        for still in self._tracker.still(self._clock.monotonic_s()):
+            if self._stop.is_set():
+                return
+            self._taker.take(still, self._clock.monotonic_s())
 
     def _turn(self) -> None:
         self._wake.clear()
@@ -133,6 +143,7 @@ class Daemon:
 
     def _look(self) -> None:
         """Tells journal and tracker what lies in the inbox now."""
+        now_s = self._looked_s = self._clock.monotonic_s()
         scan = scan_inbox(self.places.inbox)
         self._tell_left_out(scan)
         known = self._journal.current()
@@ -148,7 +159,6 @@ class Daemon:
             self._journal.sight(new, vanished)
         unsettled = {sighting.path for sighting in new}
         unsettled |= {path for path, job in known.items() if job.state is State.SEEN} & present
-        now_s = self._clock.monotonic_s()
         self._tracker.keep_only(unsettled)
         for sighting in scan.found:
             if sighting.path in unsettled:

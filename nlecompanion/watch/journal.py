@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from nlecompanion.errors import NoSpace, WatchError
 from nlecompanion.watch.contract import Clock
@@ -95,7 +96,7 @@ class Journal:
             rows = self._connection.execute(
                 "SELECT state, note FROM changes WHERE job = ? ORDER BY id", (job_id,)
             ).fetchall()
-        return [(State(row["state"]), row["note"]) for row in rows]
+        return [(State(state), note) for state, note in rows]
 
     # Changing
 
@@ -268,8 +269,6 @@ def _stored(path: str) -> str | bytes:
     return path
 
 
-def _job(row: sqlite3.Row) -> Job:
-    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates its values
-    return Job(
-        **values | {"path": os.fsdecode(row["path"]), "state": State(row["state"])},
-    )
+def _job(row: tuple[Any, ...]) -> Job:
+    number, path, size_bytes, modified_ns, state, *others = row
+    return Job(number, os.fsdecode(path), size_bytes, modified_ns, State(state), *others)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import PurePath
 
 # Names under which a file is not finished, or that systems and editors leave behind. Whatever
 # begins with a dot is hidden and left out as well: .DS_Store, ._x (AppleDouble), .~lock.x#
 # (LibreOffice), .#x (Emacs), .syncthing.x.tmp, .nfs000…, .smbdelete….
-_TEMPORARY = (
+_TEMPORARY_GLOBS = (
     "~$*",  # Microsoft Office
     "~syncthing~*.tmp",
     "*.tmp",
@@ -34,6 +34,7 @@ _TEMPORARY = (
     "desktop.ini",
     "icon\r",
 )
+_TEMPORARY = re.compile("|".join(translate(glob) for glob in _TEMPORARY_GLOBS))
 _SYSTEM_FOLDERS = frozenset(
     {
         "@eadir",  # Synology
@@ -68,9 +69,7 @@ def is_temporary(name: str) -> bool:
     """Whether a file or folder of that name is hidden, unfinished or somebody's litter."""
     folded = name.casefold()
     return (
-        folded.startswith(".")
-        or folded in _SYSTEM_FOLDERS
-        or any(fnmatchcase(folded, pattern) for pattern in _TEMPORARY)
+        folded.startswith(".") or folded in _SYSTEM_FOLDERS or _TEMPORARY.match(folded) is not None
     )
 
 

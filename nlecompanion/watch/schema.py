@@ -74,7 +74,6 @@ def open_journal(path: Path) -> sqlite3.Connection:
 
 
 def _configure(connection: sqlite3.Connection, path: Path) -> None:
-    connection.row_factory = sqlite3.Row
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise WatchError(

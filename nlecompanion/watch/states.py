@@ -73,9 +73,10 @@ NEXT: dict[State, frozenset[State]] = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row: `path` is relative to the inbox, with `/`; `slot` names its delivery.
+    """One row of the journal, its columns in this order.
 
-    `filed` is the name of the copy in `failed/`, None where there is none.
+    `path` is relative to the inbox, with `/`. `slot` names the delivery, and `filed`
+    the copy in `failed/`; None where there is none.
     """
 
     id: int

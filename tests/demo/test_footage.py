@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from testkit.footage import Footage, Form, write_footage
 
+from nlecompanion.media.probe import probe
 from nlecompanion.model import Reason, Use
 from nlecompanion.plugins import adapter_for
 from nlecompanion.timeline.choice import choose
@@ -60,3 +61,17 @@ def test_only_the_lost_card_is_missing(tmp_path: Path) -> None:
     assert missing == {"B007_lost.mov"}
     assert {use.name for use in footage.uses if use.reason is Reason.OFFLINE} == {"lost card"}
     assert len(footage.cleaned) == 10
+
+
+@pytest.mark.parametrize(("rate", "drop_frame"), RATES)
+def test_the_media_carry_the_timecode_that_the_timeline_states(
+    tmp_path: Path, rate: Fraction, drop_frame: bool
+) -> None:
+    footage = write_footage(tmp_path, rate=rate, drop_frame=drop_frame)
+    for use in footage.uses:
+        if use.media.is_file():
+            media = probe(use.media)
+            assert (media.start_timecode_s or Fraction(0)) == use.media_start_s, use
+            assert max(use.channels) < media.streams[0].channels, use
+            end_s = use.source_start_s + (use.record_frames + use.tail_frames) / rate
+            assert end_s <= media.duration_s, use

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from testkit.clock import FakeClock
+
 from nlecompanion.errors import NotATimeline
-from nlecompanion.watch.contract import JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import Check, JobResult, WatchSettings, WorkOrder
 from nlecompanion.watch.daemon import Daemon, open_daemon
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.states import Job, State
-from testkit.clock import FakeClock
 
 PROFILES = {"exposed": "1", "under-music": "1", "subtitled": "1"}
 #: What `check` takes for the end of a document.
@@ -43,7 +44,7 @@ class Bench:
         self.clock = FakeClock()
         self.orders: list[WorkOrder] = []
         self.behaviour: Callable[[WorkOrder], JobResult] = deliver
-        self.check: Callable[[Path], object] = check
+        self.check: Check = check
 
     def work(self, order: WorkOrder) -> JobResult:
         """Notes the order and does what `behaviour` says."""

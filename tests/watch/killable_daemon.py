@@ -5,7 +5,6 @@ moment; ends by itself when everything is done.
 """
 
 import logging
-import os
 import sys
 import threading
 from pathlib import Path
@@ -29,10 +28,14 @@ def work(order: WorkOrder) -> JobResult:
     return JobResult(order.out, 1, 0, "1 use cleaned")
 
 
+def check(document: Path) -> object:
+    return document.stat()
+
+
 def main() -> None:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     settings = WatchSettings({"exposed": ""}, still_s=0)
-    with open_daemon(Path(sys.argv[1]), work, os.stat, settings) as daemon:
+    with open_daemon(Path(sys.argv[1]), work, check, settings) as daemon:
         daemon.step()
         while not daemon.is_idle:
             daemon.step()

@@ -4,13 +4,14 @@ import json
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from testkit.watching import END, Bench, deliver
 
 from nlecompanion.errors import MediaError, NoSpace, NotATimeline, SettingsError, UnsafeDocument
 from nlecompanion.watch.contract import JobResult, WatchSettings, WorkInterrupted, WorkOrder
-from testkit.watching import END, Bench, deliver
 
 
 def test_a_document_that_is_still_for_5_s_is_delivered_once(bench: Bench) -> None:
@@ -360,6 +361,19 @@ def test_a_duplicate_steps_in_when_the_first_is_taken_away(bench: Bench) -> None
     assert bench.states() == {"a.xml": ["done"], "b.xml": ["gone"], "c.xml": ["done"]}
 
 
+def test_what_is_dropped_during_the_last_job_is_seen_right_after_it(bench: Bench) -> None:
+    def drop_another(order: WorkOrder) -> JobResult:
+        if order.document.name == "a.xml":
+            bench.drop("b.xml")
+        return deliver(order)
+
+    bench.behaviour = drop_another
+    with bench.daemon() as daemon:
+        bench.drop("a.xml")
+        bench.settle(daemon)
+        assert bench.states() == {"a.xml": ["done"], "b.xml": ["seen"]}
+
+
 def test_a_document_renamed_during_the_work_is_not_lost(bench: Bench) -> None:
     def rename(order: WorkOrder) -> JobResult:
         if order.document.name == "a.xml":
@@ -377,8 +391,6 @@ def test_a_document_renamed_during_the_work_is_not_lost(bench: Bench) -> None:
 
 
 def test_a_stop_puts_the_job_back(bench: Bench) -> None:
-    import threading
-
     stop = threading.Event()
 
     def interrupted(order: WorkOrder) -> JobResult:

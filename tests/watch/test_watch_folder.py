@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from testkit.watching import Bench
 
 from nlecompanion.errors import NotWritable, WatchError
 from nlecompanion.watch.filing import file_failure, file_note, withdraw_failure
 from nlecompanion.watch.layout import prepare
 from nlecompanion.watch.lock import folder_lock
-from testkit.watching import Bench
 
 
 def test_makes_its_folders(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path, where: str) -> N
     blocked = tmp_path / "watched" / where
     blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("")
-    with pytest.raises(WatchError, match="cannot be used .*watch another one"):
+    with pytest.raises(WatchError, match=r"cannot be used .*watch another one"):
         prepare(tmp_path / "watched")
 
 

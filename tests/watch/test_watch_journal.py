@@ -2,14 +2,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from testkit.clock import FakeClock
+from testkit.watching import Bench
 
 from nlecompanion.errors import NoSpace, WatchError
 from nlecompanion.watch.journal import Journal, identity_of
 from nlecompanion.watch.schema import MIGRATIONS
 from nlecompanion.watch.stability import Sighting
 from nlecompanion.watch.states import NEXT, State
-from testkit.clock import FakeClock
-from testkit.watching import Bench
 
 
 def test_identity_tells_all_three_parts_apart() -> None:
@@ -85,7 +85,7 @@ def test_a_journal_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(WatchError, match="schema 99.*Update nlecompanion"):
+    with pytest.raises(WatchError, match=r"schema 99.*Update nlecompanion"):
         Journal(path, FakeClock())
 
 
@@ -114,4 +114,4 @@ def test_an_interrupted_migration_leaves_the_old_version(
             Journal(path, FakeClock())
     with Journal(path, FakeClock()) as journal:
         columns = journal._connection.execute("PRAGMA table_info(jobs)").fetchall()
-    assert "fresh" not in [column["name"] for column in columns]
+    assert "fresh" not in [column[1] for column in columns]

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from testkit.clock import FakeClock
+
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.states import State
-from testkit.clock import FakeClock
 
 SCRIPT = Path(__file__).with_name("killable_daemon.py")
 DOCUMENTS = 6

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testkit.watching import END, PROFILES, Bench, check, deliver
 
 from nlecompanion.errors import NoSpace
 from nlecompanion.watch.contract import JobResult, SystemClock, WatchSettings, WorkOrder
 from nlecompanion.watch.daemon import open_daemon
-from testkit.watching import END, PROFILES, Bench, check, deliver
 
 #: Far above what any of these need; reached only when something is broken.
 PATIENCE_S = 20

@@ -1,10 +1,10 @@
 """Starts again in every state in which a daemon can have been killed."""
 
 import pytest
+from testkit.watching import Bench, deliver
 
 from nlecompanion.errors import MediaError, NoSpace
 from nlecompanion.watch.contract import JobResult, WorkOrder
-from testkit.watching import Bench, deliver
 
 
 class Killed(BaseException):

@@ -28,7 +28,7 @@ def test_documents_at_any_depth_with_size_and_time(tmp_path: Path) -> None:
 def test_unfinished_files_and_system_folders_are_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, "a.xml.part", ".git/a.xml", "@eaDir/a.xml", "__MACOSX/a.xml")
     scan = scan_inbox(tmp_path)
-    assert not (scan.found or scan.left_out or scan.unreadable)
+    assert (scan.found, scan.left_out, scan.unreadable) == ([], {}, {})
 
 
 def test_media_and_bundles_are_left_out_with_a_reason(tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""The contract between adapters and the rest: nine promises, on every document of every format.
+
+The numbers are those of the design's list "what must hold, for every document".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from testkit.contract import (
+    CASES,
+    REAL_CASES,
+    Case,
+    Conformed,
+    FileEntry,
+    conform,
+    is_refused,
+    path_of_url,
+)
+from testkit.shared import shared
+
+from nlecompanion.model import ConformPlan, Reason
+
+#: Real documents that are refused with a sentence: a schema newer than the library's.
+REFUSED = {"otio_screening_example.otio"}
+
+
+@pytest.fixture(scope="module", params=[*CASES, *REAL_CASES], ids=str)
+def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Conformed:
+    case: Case = request.param
+    folder = tmp_path_factory.mktemp("conform")
+    if case.label in REFUSED:
+        pytest.skip(f"refused: {is_refused(case, folder)}")
+    return conform(case, folder)
+
+
+def test_the_real_documents_are_among_the_cases() -> None:
+    shared("timelines/corpus/otio")
+    shared("timelines/corpus/fcp7")
+    assert Counter(case.format for case in REAL_CASES) == {"otio": 8, "fcp7xml": 7}
+
+
+@pytest.mark.parametrize("case", [c for c in REAL_CASES if c.label in REFUSED], ids=str)
+def test_a_refusal_is_one_sentence(case: Case, tmp_path: Path) -> None:
+    sentence = is_refused(case, tmp_path)
+    assert sentence is not None
+    assert "\n" not in sentence
+    assert case.label in sentence
+
+
+def test_1_undoing_gives_the_input_back(done: Conformed) -> None:
+    undone = done.kit.undo(done.original, done.delivered, done.plan)
+    assert done.kit.canonical(undone) == done.kit.canonical(done.original)
+
+
+def test_2_picture_tracks_are_equal(done: Conformed) -> None:
+    assert done.kit.picture(done.delivered) == done.kit.picture(done.original)
+
+
+def test_3_record_in_and_out_are_the_originals(done: Conformed) -> None:
+    for clip, added in zip(done.clips(), done.added(), strict=True):
+        assert added.record == done.original_use(clip).record
+
+
+def test_4_the_source_is_the_same_instant(done: Conformed) -> None:
+    rounded = {loss.where for loss in done.losses}
+    for clip, added in zip(done.clips(), done.added(), strict=True):
+        original = done.original_use(clip)
+        wanted_s = (original.media_start_s or Fraction(0)) + original.source.start_s
+        found_s = (added.media_start_s or Fraction(0)) + added.source.start_s
+        # A format of whole frames may round, by half a frame at most, if it says so.
+        step_s = 1 / original.frame_rate if rounded and original.frame_rate else Fraction(0)
+        assert abs(found_s - wanted_s) <= step_s / 2
+        assert added.source.duration_s == clip.record.duration_s
+
+
+def test_5_the_file_entry_tells_the_truth(done: Conformed) -> None:
+    media = {clip.media.path: clip.media for clip in done.clips()}
+    entries = done.kit.entries(done.delivered, done.plan)
+    assert {path_of_url(entry.url) for entry in entries} == set(media)
+    for entry in entries:
+        path = path_of_url(entry.url)
+        assert path is not None
+        truth = media[path]
+        assert entry.start_s == truth.start_s
+        assert abs(entry.duration_s - truth.duration_s) <= entry.duration_step_s
+        assert entry.rate_hz in (None, truth.rate_hz)
+        assert entry.channels in (None, truth.channels)
+        assert "#" not in entry.url
+        assert " " not in entry.url
+        assert entry.url.isascii()
+
+
+def test_5_ids_are_unique(done: Conformed) -> None:
+    before = set(done.kit.repeated_ids(done.original))
+    assert set(done.kit.repeated_ids(done.delivered)) <= before
+
+
+def test_6_what_is_left_alone_is_untouched(done: Conformed) -> None:
+    for use in done.uses:
+        if use.left_alone is not None:
+            for address in use.addresses:
+                before = done.kit.untouched(done.original, address)
+                assert done.kit.untouched(done.delivered, address) == before
+
+
+def test_6_originals_are_off_and_all_others_read_as_before(done: Conformed) -> None:
+    after = {use.addresses: use for use in done.delivered_uses}
+    for use in done.uses:
+        again = after[use.addresses]
+        assert (again.record, again.source, again.channels) == (
+            use.record,
+            use.source,
+            use.channels,
+        )
+        if use.left_alone is None:
+            assert again.left_alone is not None
+            assert again.left_alone.reason is Reason.DISABLED
+        else:
+            assert again.left_alone == use.left_alone
+
+
+def test_7_rates_and_drop_frame_stay(done: Conformed) -> None:
+    before, after = done.facts, done.delivered_facts
+    assert after.name == done.plan.timeline_name
+    assert (after.rate, after.start_frame, after.drop_frame, after.sample_rate_hz) == (
+        before.rate,
+        before.start_frame,
+        before.drop_frame,
+        before.sample_rate_hz,
+    )
+    for clip, added in zip(done.clips(), done.added(), strict=True):
+        assert added.frame_rate in (done.original_use(clip).frame_rate, None)
+
+
+def test_8_an_empty_plan_changes_nothing(done: Conformed, tmp_path: Path) -> None:
+    again = tmp_path / f"again{done.target.suffix}"
+    plan = ConformPlan(done.delivered_facts.name)
+    assert done.adapter.patch(done.target, plan, again) == ()
+    assert done.kit.canonical(again.read_bytes()) == done.kit.canonical(done.delivered)
+
+
+def test_9_clips_of_one_source_share_a_file(done: Conformed) -> None:
+    entries: dict[Path | None, FileEntry] = {}
+    for entry in done.kit.entries(done.delivered, done.plan):
+        assert entries.setdefault(path_of_url(entry.url), entry) == entry
+    shared_by = Counter(clip.media.path for clip in done.clips())
+    for path, count in shared_by.items():
+        playing = [use for use in done.delivered_uses if path_of_url(use.media_url) == path]
+        assert len(playing) == count
+
+
+def test_the_cases_do_not_only_hold_what_is_left_alone() -> None:
+    """The suite would pass on documents without anything to clean: this one has enough."""
+    labels = {str(case) for case in CASES}
+    assert {"otio-plain", "otio-resolve", "otio-transitions", "fcp7xml-premiere 25"} <= labels
