@@ -16,6 +16,7 @@ from lxml import etree
 from nlecompanion.errors import DocumentError, NotATimeline, UnsafeDocument
 
 MAX_BYTES = 256 * 2**20
+#: libxml2's own limit where `huge_tree` is off.
 MAX_DEPTH = 256
 
 _MARKS = (
@@ -25,8 +26,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_DECLARATION = re.compile(r"<\?xml\s[^>]*\?>")
-_PROLOG = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?[^>]*>", re.DOTALL)
+_PROLOG_BYTES = 65_536
+_PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?[^>]*>)*", re.DOTALL)
 _ROOT = re.compile(r"<([^\s<>/!?]+)")
 # XML 1.0, production 2: the characters that a document may hold.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,10 +35,10 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 @dataclass(frozen=True, slots=True, eq=False)
 class XmlDocument:
-    """A parsed document with what the parser does not keep."""
+    """A parsed document with what the parser does not keep: `prolog` is all before the root."""
 
     tree: etree._ElementTree
-    declaration: str
+    prolog: str
     mark: bytes
     encoding: str
     newline: str
@@ -51,12 +52,13 @@ def xml_text(text: str) -> str:
 def root_name(head: bytes) -> str:
     """The root element's name as far as the first bytes show it, else an empty string."""
     _, encoding = _mark_and_encoding(head)
-    text = head.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
-    match = _ROOT.search(_PROLOG.sub("", text)) if text.startswith("<") else None
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    prolog = _PROLOG.match(text)
+    match = _ROOT.match(text, prolog.end() if prolog else 0)
     return match[1] if match else ""
 
 
-def parse_xml(path: Path, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> XmlDocument:
+def parse_xml(path: Path, max_bytes: int = MAX_BYTES) -> XmlDocument:
     """Parses a file.
 
     Raises:
@@ -80,29 +82,35 @@ def parse_xml(path: Path, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
         raise NotATimeline(f"{path.name} is empty. Export the timeline again.")
     _refuse_entities(path.name, data)
     tree = _parse(path.name, data)
-    _refuse_depth(path.name, tree, max_depth)
     mark, encoding = _mark_and_encoding(data)
-    text = data[:4096].decode(encoding, errors="replace").lstrip("\ufeff")
-    declaration = _DECLARATION.match(text)
+    if not mark and encoding == "utf-8":
+        encoding = _codec(tree.docinfo.encoding)
+    text = data[:_PROLOG_BYTES].decode(encoding, errors="replace").lstrip("\ufeff")
+    prolog = _PROLOG.match(text)
     return XmlDocument(
         tree=tree,
-        declaration=declaration[0] if declaration else "",
+        prolog=prolog[0] if prolog and _ROOT.match(text, prolog.end()) else "",
         mark=mark,
-        encoding=encoding if mark or encoding != "utf-8" else _codec(tree.docinfo.encoding),
+        encoding=encoding,
         newline="\r\n" if "\r\n" in text else "\n",
     )
 
 
 def write_xml(document: XmlDocument, target: Path) -> None:
-    """Writes the tree with the original's declaration, mark, encoding and line ends."""
-    text = etree.tostring(document.tree, encoding="unicode")
-    if document.declaration:
-        text = f"{document.declaration}\n{text}"
-    if not text.endswith("\n"):
-        text += "\n"
+    """Writes the tree with the original's prolog, mark, encoding and line ends."""
+    root = document.tree.getroot()
+    if document.prolog:
+        after = "".join(
+            "\n" + etree.tostring(node, encoding="unicode", with_tail=False)
+            for node in root.itersiblings()
+        )
+        text = etree.tostring(root, encoding="unicode", with_tail=False) + after + "\n"
+    else:
+        text = etree.tostring(document.tree, encoding="unicode") + "\n"
     if document.newline != "\n":
         text = text.replace("\n", document.newline)
-    target.write_bytes(document.mark + text.encode(document.encoding, "xmlcharrefreplace"))
+    data = (document.prolog + text).encode(document.encoding, "xmlcharrefreplace")
+    target.write_bytes(document.mark + data)
 
 
 def _mark_and_encoding(data: bytes) -> tuple[bytes, str]:
@@ -164,12 +172,3 @@ def _parse(name: str, data: bytes) -> etree._ElementTree:
     if dtd is not None and any(True for _ in dtd.iterentities()):
         raise _entities_refused(name)
     return tree
-
-
-def _refuse_depth(name: str, tree: etree._ElementTree, max_depth: int) -> None:
-    # One step a level keeps this in C and linear; counting ancestors would be quadratic.
-    if tree.xpath(f"boolean({'/*' * (max_depth + 1)})"):
-        raise UnsafeDocument(
-            f"{name} is nested deeper than {max_depth} levels, which no editor writes. "
-            "Export the timeline again."
-        )

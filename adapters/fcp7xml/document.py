@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -103,12 +104,18 @@ def open_xmeml(path: Path) -> Xmeml:
             f"{path.name}: the sequence states no frame rate. Export it again."
         )
     audio_tracks = tuple(sequence.iterfind("media/audio/track"))
+    clips = {
+        address_of(number, index, item): item
+        for number, track in enumerate(audio_tracks, start=1)
+        for index, item in enumerate(track)
+        if item.tag in ("clipitem", "generatoritem")
+    }
     return Xmeml(
         xml=xml,
         name=path.name,
         sequence=sequence,
         rate=rate,
-        dialect=_dialect(root, sequence),
+        dialect=_dialect(root, sequence, clips.values()),
         files=_definitions(root),
         masters={
             key: clip
@@ -118,12 +125,7 @@ def open_xmeml(path: Path) -> Xmeml:
         },
         audio_tracks=audio_tracks,
         picture_tracks=tuple(sequence.iterfind("media/video/track")),
-        clips={
-            address_of(number, index, item): item
-            for number, track in enumerate(audio_tracks, start=1)
-            for index, item in enumerate(track)
-            if item.tag in ("clipitem", "generatoritem")
-        },
+        clips=clips,
     )
 
 
@@ -161,12 +163,21 @@ def _definitions(root: etree._Element) -> dict[str, etree._Element]:
     return files
 
 
-def _dialect(root: etree._Element, sequence: etree._Element) -> Dialect:
-    if sequence.xpath(
-        "boolean(.//pproTicksIn | .//@premiereTrackType | .//@premiereChannelType"
-        " | @*[starts-with(name(), 'TL.')] | @explodedTracks)"
-    ):
+def _dialect(
+    root: etree._Element, sequence: etree._Element, clips: Iterable[etree._Element]
+) -> Dialect:
+    if any(str(name).startswith("TL.") for name in sequence.attrib):
         return Dialect.PREMIERE
+    masters = False
+    for clip in clips:
+        track = clip.getparent()
+        if (
+            clip.get("premiereChannelType") is not None
+            or clip.find("pproTicksIn") is not None
+            or (track is not None and track.get("premiereTrackType") is not None)
+        ):
+            return Dialect.PREMIERE
+        masters = masters or clip.find("masterclipid") is not None
+        masters = masters or clip.find("link/mediatype") is not None
     # Resolve writes version 5, bare links, and no master clips (seen in its exports).
-    bare = not sequence.xpath("boolean(.//clipitem/masterclipid | .//link/mediatype)")
-    return Dialect.RESOLVE if root.get("version") == "5" and bare else Dialect.FINAL_CUT
+    return Dialect.RESOLVE if root.get("version") == "5" and not masters else Dialect.FINAL_CUT

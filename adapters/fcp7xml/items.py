@@ -16,7 +16,17 @@ from nlecompanion.model import LeftAlone, Reason
 
 from .document import ITEMS, Xmeml, address_of
 from .reasons import retiming, why_left_alone
-from .values import TICKS_HZ, BadValue, rate_of, text_of, tick_number, whole_number
+from .values import (
+    TICKS_HZ,
+    BadValue,
+    frame_number,
+    rate_of,
+    text_of,
+    tick_number,
+    whole_number,
+)
+
+_PLACES = ("start", "end", "in", "out", "duration", "subclipinfo")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,20 +198,24 @@ def _written(document: Xmeml, element: etree._Element) -> _Written:
         rate = rate_of(element)
     except BadValue as error:
         fault = str(error)
-    for path in ("start", "end", "in", "out", "duration", "subclipinfo/startoffset"):
+    # One walk over the children: by far the cheapest way at 10,000 clips.
+    texts = {child.tag: child.text or "" for child in element if child.tag in _PLACES}
+    if "subclipinfo" in texts:
+        texts["subclipinfo"] = text_of(element, "subclipinfo/startoffset")
+    for path in _PLACES:
         try:
-            numbers[path] = whole_number(element, path)
+            numbers[path] = frame_number(texts.get(path, "").strip(), path)
         except BadValue as error:
             fault = fault or str(error)
             numbers[path] = None
-    start, end, source_in, source_out = (numbers[p] for p in ("start", "end", "in", "out"))
+    start, end, source_in, source_out = (numbers[p] for p in _PLACES[:4])
     start = start if start is not None and start >= 0 else None
     end = end if end is not None and end >= 0 else None
     if source_in is None or source_in < 0 or source_out is None:
         length = numbers["duration"] if start is None or end is None else end - start
         source_in = max(source_in or 0, 0)
         source_out = source_in + (length or 0)
-    offset = numbers["subclipinfo/startoffset"] or 0
+    offset = numbers["subclipinfo"] or 0
     duration = numbers["duration"]
     # A subclip's in and out count from the subclip's start; where they lie past its end they
     # can only count from the file's.

@@ -61,14 +61,22 @@ def whole_number(element: etree._Element, path: str) -> int | None:
     Raises:
         BadValue: text that is not a whole number within `MAX_FRAMES`.
     """
-    text = text_of(element, path)
+    return frame_number(text_of(element, path), path)
+
+
+def frame_number(text: str, name: str) -> int | None:
+    """The whole number in `text`, None where it is empty; `name` is for the message.
+
+    Raises:
+        BadValue: not a whole number within `MAX_FRAMES`.
+    """
     if not text:
         return None
     if text.isascii() and text.isdigit() and len(text) <= 12:
         return int(text)
     value = Fraction(text) if _NUMBER.match(text) else None
     if value is None or value.denominator != 1 or abs(value) > MAX_FRAMES:
-        raise BadValue(f"<{path}> holds {text[:40]!r}, which is not a frame number")
+        raise BadValue(f"<{name}> holds {text[:40]!r}, which is not a frame number")
     return int(value)
 
 

@@ -194,9 +194,8 @@ def _holder_reason(holder: Json, what: str) -> LeftAlone | None:
         return LeftAlone(Reason.DISABLED, f"{what} is disabled")
     if is_muted(holder):
         return LeftAlone(Reason.MUTED, f"{what} is muted")
-    if any(True for _ in _time_effects(holder)):
-        return LeftAlone(Reason.RETIMED, f"{what} has a time effect")
-    return None
+    speed = _speed_reason(holder)
+    return speed and LeftAlone(speed.reason, f"{what} is not at its own speed: {speed.detail}")
 
 
 def _item_reason(item: Json) -> LeftAlone | None:

@@ -128,7 +128,9 @@ class BroadcastWavWriter:
             self._file = path.open("wb")
         except OSError as error:
             raise _write_error(path, error) from error
-        self._put(struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + header + struct.pack("<4sI", b"data", 0))
+        self._put(
+            struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + header + struct.pack("<4sI", b"data", 0)
+        )
 
     def write(self, samples: Samples) -> None:
         """Appends float samples of shape (n, channels).
@@ -237,7 +239,11 @@ def _format_chunk(rate_hz: int, channels: int, layout: str) -> bytes:
     )
     if not extensible:
         return basic
-    return basic + struct.pack("<HHI", 22, 8 * BYTES_A_SAMPLE, channel_mask(layout, channels)) + _PCM_GUID
+    return (
+        basic
+        + struct.pack("<HHI", 22, 8 * BYTES_A_SAMPLE, channel_mask(layout, channels))
+        + _PCM_GUID
+    )
 
 
 def channel_mask(layout: str, channels: int) -> int:

@@ -1,20 +1,20 @@
 """Reads one audio stream from any sample on, at its own rate, exactly.
 
-Positions count from the stream's first decoded sample. The decoder is started early enough to
-be in step where the sound begins (`PREROLL_S`), and every frame's place is checked against the
+Positions count from the stream's first decoded sample. The decoder is started early enough to be
+in step where the sound begins (`PREROLL_S`), and every frame's place is checked against the
 container's clock. Where a container cannot seek exactly, the stream is decoded from its start.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import closing
+
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,12 +25,11 @@ from nlecompanion.media.containers import (
     landed_where_it_says,
     open_media,
     origin,
-    seconds,
 )
 from nlecompanion.model import AudioStream, MediaFile, Samples
 
 if TYPE_CHECKING:
-    import av
+    from av import AudioFrame
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
 
@@ -40,13 +39,16 @@ logger = logging.getLogger(__name__)
 #: reservoir and AAC's overlap are shorter than 0.3 s.
 PREROLL_S = Fraction(3, 2)
 #: Codecs whose packets stand alone.
-_LOSSLESS = ("pcm_", "flac", "alac", "wavpack", "tta")
+_STAND_ALONE = ("pcm_", "flac", "alac", "wavpack", "tta")
 #: Below this, decoding from the start costs less than a seek.
 _NOT_WORTH_A_SEEK_S = 3
 #: Recorders' clocks wander; frames are laid end to end while they stay within this of the clock.
 _WANDER_S = Fraction(1, 10)
-#: Containers whose time stamps may skip on purpose: a pause in a recording, an empty edit.
-_WITH_PAUSES = ("mov", "matroska", "flv", "asf")
+#: Demuxers whose time stamps may skip on purpose: a pause in a recording, an empty edit.
+_WITH_PAUSES = ("mov,", "matroska", "flv", "asf")
+_PIECE_SAMPLES = 48_000
+
+_Placed = tuple[int, Samples]
 
 
 class _SeekFailed(Exception):
@@ -54,17 +56,15 @@ class _SeekFailed(Exception):
 
 
 class StreamReader:
-    """Reads a stream's samples in order, starting at `start_sample` (negative: silence first)."""
+    """Reads a stream's samples in order from `start_sample` on (negative: silence first)."""
 
     def __init__(self, media: MediaFile, stream: AudioStream, start_sample: int) -> None:
         self.stream = stream
-        #: Where the stream's sound ended, once the end was reached.
+        #: Where the stream's sound ended, once a read has passed it.
         self.end_sample: int | None = None
-        self._media = media
         self._position = start_sample
-        self._pending: list[Samples] = []
-        self._stack = ExitStack()
-        self._pieces = self._stack.enter_context(_closing(self._exact_pieces(max(0, start_sample))))
+        self._left_over: Samples | None = None
+        self._pieces = _pieces(media, stream, max(0, start_sample))
 
     def read(self, count: int) -> Samples:
         """The next `count` samples, shape (count, channels); silence after the stream's end.
@@ -72,47 +72,185 @@ class StreamReader:
         Raises:
             MediaUnreadable: the file is damaged here.
         """
-        silent = min(count, max(0, -self._position))
-        parts: list[Samples] = [self._silence(silent)] if silent else []
-        missing = count - silent
-        while missing:
-            piece = self._pending.pop() if self._pending else next(self._pieces, None)
+        block = np.zeros((count, self.stream.channels), dtype=np.float32)
+        filled = min(count, max(0, -self._position))
+        while filled < count and self.end_sample is None:
+            piece = self._next_piece()
             if piece is None:
-                if self.end_sample is None:
-                    self.end_sample = self._position + count - missing
-                parts.append(self._silence(missing))
+                self.end_sample = self._position + filled
                 break
-            if len(piece) > missing:
-                self._pending.append(piece[missing:])
-            parts.append(piece[:missing])
-            missing -= len(parts[-1])
+            taken = min(len(piece), count - filled)
+            block[filled : filled + taken] = piece[:taken]
+            self._left_over = piece[taken:] if taken < len(piece) else None
+            filled += taken
         self._position += count
-        return parts[0] if len(parts) == 1 else np.concatenate(parts or [self._silence(0)])
+        return block
 
-    def _silence(self, count: int) -> Samples:
-        return np.zeros((count, self.stream.channels), dtype=np.float32)
+    def _next_piece(self) -> Samples | None:
+        return self._left_over if self._left_over is not None else next(self._pieces, None)
 
-    def _exact_pieces(self, start_sample: int) -> Iterator[Samples]:
-        """The sound from `start_sample` on; falls back to the stream's start where seeks fail."""
-        if start_sample > _NOT_WORTH_A_SEEK_S * self.stream.rate_hz:
-            seeking = _placed_frames(self._media, self.stream, start_sample)
-            try:
-                first = next(seeking, None)
-            except _SeekFailed as error:
-                logger.info("%s is decoded from its start: %s", self._media.path.name, error)
-            else:
-                if first is not None:
-                    yield from _from_sample(_joined(first, seeking), start_sample)
-                    return
-        yield from _from_sample(_placed_frames(self._media, self.stream, None), start_sample)
+    def close(self) -> None:
+        """Closes the file."""
+        self._pieces.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
+def _pieces(
+    media: MediaFile, stream: AudioStream, start_sample: int
+) -> Generator[Samples, None, None]:
+    """The sound from `start_sample` on, without gaps."""
+    preroll_s = Fraction(0) if stream.codec.startswith(_STAND_ALONE) else PREROLL_S
+    target = start_sample - int(preroll_s * stream.rate_hz)
+    if target > _NOT_WORTH_A_SEEK_S * stream.rate_hz:
+        try:
+            yield from _trimmed(_placed(media, stream, target), start_sample)
+            return
+        except _SeekFailed as error:
+            # Raised before the first piece only, so nothing is given twice.
+            logger.info("%s is decoded from its start: %s", media.path.name, error)
+    yield from _trimmed(_placed(media, stream, None), start_sample)
+
+
+def _trimmed(placed: Generator[_Placed, None, None], start_sample: int) -> Iterator[Samples]:
+    with closing(placed):
+        for position, samples in placed:
+            if position + len(samples) > start_sample:
+                yield samples[max(0, start_sample - position) :]
+
+
+def _placed(
+    media: MediaFile, stream: AudioStream, target: int | None
+) -> Generator[_Placed, None, None]:
+    """Frames with their positions, laid end to end, from at or before `target` on.
+
+    Raises:
+        MediaUnreadable: damage; a hole that the container's clock does not explain.
+        _SeekFailed: before the first frame, where `target` could not be reached exactly.
+    """
+    start = _origin(media.path, media.size_bytes, media.modified_ns, stream.index)
+    wander_samples = _WANDER_S * stream.rate_hz
+    expected: int | None = 0 if target is None else None
+    damaged = False
+    for frame, damaged_before in _frames(media, stream, start, target):
+        damaged = damaged or damaged_before
+        stated = _stated_position(frame, start, stream.rate_hz)
+        if expected is None:
+            expected = _first_position(stated, start, stream.rate_hz)
+            if target is None or expected > target + 1:
+                raise _SeekFailed(f"it landed on sample {expected}, after {target}")
+        elif stated is not None and stated - expected > wander_samples:
+            hole = round(stated) - expected
+            if damaged or not media.container.startswith(_WITH_PAUSES):
+                raise MediaUnreadable(
+                    f"{media.path.name} is damaged: {hole / stream.rate_hz:.2f} s of sound are "
+                    f"missing at {expected / stream.rate_hz:.2f} s. Copy it again."
+                )
+            logger.info("%s pauses for %d samples at %d", media.path.name, hole, expected)
+            for begin in range(0, hole, _PIECE_SAMPLES):
+                count = min(_PIECE_SAMPLES, hole - begin)
+                yield expected, np.zeros((count, stream.channels), dtype=np.float32)
+                expected += count
+        samples = _float_samples(frame, stream, media)
+        yield expected, samples
+        expected += len(samples)
+
+
+def _frames(
+    media: MediaFile, stream: AudioStream, start: Origin, target: int | None
+) -> Iterator[tuple[AudioFrame, bool]]:
+    """Decoded frames that hold sound, each with whether packets before it were damaged."""
+    import av
+
+    with open_media(media.path) as container:
+        wanted = _wanted(container, stream)
+        if target is not None:
+            _seek(container, wanted, start, target, stream.rate_hz)
+        checked = target is None
+        damaged = False
+        try:
+            for packet in container.demux(wanted):
+                if not checked and packet.size:
+                    if not landed_where_it_says(packet, start):
+                        raise _SeekFailed("it has no index that can be trusted")
+                    checked = True
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as error:
+                    logger.info("%s: a packet is damaged: %s", media.path.name, error)
+                    damaged = True
+                    continue
+                for frame in frames:
+                    if frame.samples:
+                        yield frame, damaged
+        except (av.FFmpegError, OSError) as error:
+            raise MediaUnreadable(
+                f"{media.path.name} cannot be read to its end: {error}. Copy it again."
+            ) from error
+
+
+def _wanted(container: InputContainer, stream: AudioStream) -> AvAudioStream:
+    wanted = next(s for s in container.streams.audio if s.index == stream.index)
+    discard_all_but(container, wanted)
+    return wanted
+
+
+def _seek(
+    container: InputContainer, wanted: AvAudioStream, start: Origin, target: int, rate_hz: int
+) -> None:
+    import av
+
+    # A coarse clock rounds; two ticks earlier the frame that holds the target cannot be missed.
+    target_s = start.first_s + Fraction(target, rate_hz) - 2 * start.time_base
+    try:
+        container.seek(int(target_s / start.time_base), stream=wanted, backward=True)
+    except av.FFmpegError as error:
+        raise _SeekFailed(str(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _origin(path: Path, size_bytes: int, modified_ns: int, index: int) -> Origin:
+    """The stream's origin; the file's size and time are there to know it again."""
+    with open_media(path) as container:
+        wanted = next(s for s in container.streams.audio if s.index == index)
+        discard_all_but(container, wanted)
+        return origin(container, wanted)
+
+
+def _stated_position(frame: AudioFrame, start: Origin, rate_hz: int) -> Fraction | None:
+    """Where the container's clock puts the frame, in samples from the stream's first."""
+    if frame.pts is None:
+        return None
+    return (frame.pts * Fraction(frame.time_base or 1) - start.first_s) * rate_hz
+
+
+def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int:
+    """The exact position of the first frame after a seek."""
+    if stated is None:
+        raise _SeekFailed("its frames carry no times")
+    if not start.is_coarse(rate_hz):
+        return round(stated)
+    # The clock is too coarse, but frames of one length can only lie on a grid.
+    slack_samples = 3 * start.time_base * rate_hz
+    if start.frame_samples is None or start.frame_samples < 2 * slack_samples:
+        raise _SeekFailed("its clock is coarse and its frames differ in length")
+    steps = round((stated - start.head_samples) / start.frame_samples)
+    position = start.head_samples + steps * start.frame_samples
+    if abs(position - stated) > slack_samples:
+        raise _SeekFailed(f"its clock is {float(position - stated):.0f} samples off its frames")
+    return position
+
+
+def _float_samples(frame: AudioFrame, stream: AudioStream, media: MediaFile) -> Samples:
+    """A frame as float32 of shape (samples, channels), full scale = 1, as ffmpeg scales it."""
+    if frame.layout.nb_channels != stream.channels or frame.sample_rate != stream.rate_hz:
+        raise MediaUnreadable(
+            f"{media.path.name} changes from {stream.channels} channels at {stream.rate_hz} Hz to "
+            f"{frame.layout.nb_channels} at {frame.sample_rate} Hz midway. Transcode it to WAV."
+        )
+    raw = frame.to_ndarray()
+    sound = raw.T if frame.format.is_planar else raw.reshape(-1, stream.channels)
+    if sound.dtype.kind == "f":
+        return sound.astype(np.float32)
+    bits = 8 * sound.dtype.itemsize
+    if sound.dtype == np.uint8:
+        return (sound.astype(np.float32) - np.float32(128)) * np.float32(1 / 128)
+    return sound.astype(np.float32) * np.float32(2.0 ** (1 - bits))

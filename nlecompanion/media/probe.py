@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import logging
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlecompanion.errors import MediaOffline, MediaUnreadable, NoAudio
 from nlecompanion.media.broadcast_wav import ORIGINATOR, Bext, read_bext
-from nlecompanion.media.containers import discard_all_but, first_sample_s, open_media, seconds
+from nlecompanion.media.containers import (
+    Origin,
+    discard_all_but,
+    landed_where_it_says,
+    open_media,
+    origin,
+    seconds,
+)
 from nlecompanion.media.riff import missing_sound_bytes
 from nlecompanion.model import AudioStream, MediaFile
 from nlecompanion.units import exact_rate, frames_from_timecode
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.stream import Stream as AvStream
     from av.video.stream import VideoStream as AvVideoStream
 
@@ -42,7 +51,6 @@ class _Outline:
     """What one look at the container shows, before any sound is decoded."""
 
     container: str
-    duration_s: Fraction
     video_rate: Fraction | None
     video_start_s: Fraction | None
     video_end_s: Fraction
@@ -72,7 +80,7 @@ def probe(path: Path) -> MediaFile:
             f"{path.name} is cut off: {missing_bytes} bytes of the sound that its header states "
             "are missing. It was copied in part or is still being written; copy it again."
         )
-    clocks = [_stream_clock(path, index, outline) for index in outline.audio]
+    clocks = [_stream_clock(path, index) for index in outline.audio]
     zero_s = outline.video_start_s
     if zero_s is None:
         zero_s = min(start_s for _, start_s, _ in clocks)
@@ -95,8 +103,6 @@ def probe(path: Path) -> MediaFile:
 
 
 def _moved(stream: AudioStream, start_s: Fraction, end_s: Fraction) -> AudioStream:
-    from dataclasses import replace
-
     return replace(stream, start_s=start_s, duration_s=max(end_s - stream.start_s, Fraction(0)))
 
 
@@ -106,7 +112,9 @@ def _status(path: Path) -> os.stat_result:
     except OSError as error:
         raise MediaOffline(f"{path.name} is not at {path.parent}: {error.strerror}.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise MediaUnreadable(f"{path.name} is not a regular file. Relink the clip to a media file.")
+        raise MediaUnreadable(
+            f"{path.name} is not a regular file. Relink the clip to a media file."
+        )
     if status.st_size == 0:
         raise MediaUnreadable(
             f"{path.name} is empty (0 bytes). It is still being written, or its copy failed."
@@ -134,7 +142,6 @@ def _outline(path: Path) -> _Outline:
         reference = str(container.metadata.get("time_reference", ""))
         return _Outline(
             container=container.format.name,
-            duration_s=total_s,
             video_rate=None if video is None else _video_rate(video),
             video_start_s=start_s,
             video_end_s=end_s,
@@ -177,6 +184,9 @@ def _video_rate(stream: AvVideoStream) -> Fraction | None:
 
 def _video_start_s(container: InputContainer, stream: AvVideoStream) -> Fraction:
     """The first picture's presentation time, found without decoding any."""
+    if container.format.name == "mxf":
+        # Tracks of an MXF package begin together; without an index its pictures look late.
+        return seconds(stream.start_time or 0, stream.time_base)
     discard_all_but(container, stream)
     shown = [
         packet.pts
@@ -193,15 +203,13 @@ def _timecode(container: InputContainer) -> str | None:
     return next((str(text) for text in stated if text), None)
 
 
-def _stream_clock(
-    path: Path, index: int, outline: _Outline
-) -> tuple[AudioStream, Fraction, Fraction]:
+def _stream_clock(path: Path, index: int) -> tuple[AudioStream, Fraction, Fraction]:
     """A stream with its first and last instants on the container's clock."""
     with open_media(path) as container:
         stream = next(s for s in container.streams.audio if s.index == index)
         discard_all_but(container, stream)
-        start_s = first_sample_s(container, stream)
-        end_s = _stream_end_s(container, stream, outline, path)
+        start = origin(container, stream)
+        end_s = _stream_end_s(container, stream, start, path)
         context = stream.codec_context
         found = AudioStream(
             index=index,
@@ -209,10 +217,10 @@ def _stream_clock(
             rate_hz=context.sample_rate,
             channels=context.channels,
             layout=_layout(context.layout.name, context.channels),
-            start_s=start_s,
+            start_s=start.first_s,
             duration_s=None,
         )
-        return found, start_s, max(start_s, end_s)
+        return found, start.first_s, max(start.first_s, end_s)
 
 
 def _layout(name: str, channels: int) -> str:
@@ -222,41 +230,68 @@ def _layout(name: str, channels: int) -> str:
 
 
 def _stream_end_s(
-    container: InputContainer, stream: AvAudioStream, outline: _Outline, path: Path
+    container: InputContainer, stream: AvAudioStream, start: Origin, path: Path
 ) -> Fraction:
     """The end of the stream's last packet, or the earlier end that an edit list sets."""
+    stated_s = _stated_end_s(container, stream)
+    look_s = stated_s
+    if look_s is None and container.duration is not None:
+        look_s = start.first_s + Fraction(container.duration, 1_000_000)
+    found_s = None
+    if look_s is not None and container.format.name not in _ESTIMATED:
+        found_s = _tail_end_s(container, stream, start, look_s - _TAIL_S)
+    if found_s is None:
+        # No index, or the picture is longer than the sound: only a walk finds the sound's end.
+        found_s = _walked_end_s(path, stream.index)
+    if stated_s is not None and found_s < stated_s - _PROMISE_SLACK_S:
+        raise MediaUnreadable(
+            f"{path.name} states {float(stated_s):.2f} s of sound, but it ends at "
+            f"{float(found_s):.2f} s. It was copied in part, is damaged or still being written; "
+            "copy it again."
+        )
+    return found_s if stated_s is None else min(found_s, stated_s)
+
+
+def _tail_end_s(
+    container: InputContainer, stream: AvAudioStream, start: Origin, look_s: Fraction
+) -> Fraction | None:
+    """The last packet's end as found by a seek to `look_s`; None where that cannot be trusted."""
     import av
 
-    stated_s = None if outline.container in _ESTIMATED else _stated_end_s(stream)
-    if outline.container not in _ESTIMATED and (stated_s or outline.duration_s):
-        origin_s = Fraction(0) if stated_s else seconds(stream.start_time or 0, stream.time_base)
-        look_s = (stated_s or origin_s + outline.duration_s) - _TAIL_S
+    try:
+        container.seek(int(look_s / start.time_base), stream=stream)
+        packets = container.demux(stream)
+        first = next(packets, None)
+        if first is None or not first.size or not landed_where_it_says(first, start):
+            return None
+        return _last_end_s(chain((first,), packets), stream)
+    except (av.FFmpegError, OSError) as error:
+        logger.info("%s: no seek to the end: %s", container.name, error)
+        return None
+
+
+def _walked_end_s(path: Path, index: int) -> Fraction:
+    """The last packet's end, found by reading the whole stream without decoding it."""
+    import av
+
+    end_s = Fraction(0)
+    with open_media(path) as container:
+        stream = next(s for s in container.streams.audio if s.index == index)
+        discard_all_but(container, stream)
         try:
-            container.seek(int(look_s / Fraction(stream.time_base or 1)), stream=stream)
-        except av.FFmpegError as error:
-            raise _cut_off(path, stated_s or outline.duration_s, None) from error
-        found_s = _last_packet_end_s(container, stream)
-    else:
-        found_s = None
-    if found_s is None and stated_s is None:
-        # The picture may be longer than the sound; then only a walk finds the sound's end.
-        container.seek(0)
-        found_s = _last_packet_end_s(container, stream)
-    if stated_s is not None and (found_s is None or found_s < stated_s - _PROMISE_SLACK_S):
-        raise _cut_off(path, stated_s, found_s)
-    ends = [end_s for end_s in (found_s, stated_s) if end_s is not None]
-    return min(ends, default=Fraction(0))
+            for packet in container.demux(stream):
+                end_s = max(end_s, _packet_end_s(packet, stream))
+        except (av.FFmpegError, OSError) as error:
+            # How far the packets go is the question here; the caller compares.
+            logger.info("%s: reading stopped: %s", path.name, error)
+    return end_s
 
 
-def _cut_off(path: Path, stated_s: Fraction, found_s: Fraction | None) -> MediaUnreadable:
-    where = "its end cannot be reached" if found_s is None else f"it ends at {float(found_s):.2f} s"
-    return MediaUnreadable(
-        f"{path.name} states {float(stated_s):.2f} s of sound, but {where}. It was copied in part, "
-        "is damaged or still being written; copy it again."
-    )
-
-
-def _stated_end_s(stream: AvAudioStream) -> Fraction | None:
+def _stated_end_s(container: InputContainer, stream: AvAudioStream) -> Fraction | None:
+    """Where the container says that the stream ends; None for guesses from the bit rate."""
+    if container.format.name in _ESTIMATED and not stream.start_time:
+        # An MP3 with a LAME header has an encoder delay, hence a start, and an exact length.
+        return None
     if stream.duration is not None:
         return seconds(stream.duration + (stream.start_time or 0), stream.time_base)
     return _clock_tag_s(stream)
@@ -272,19 +307,14 @@ def _clock_tag_s(stream: AvStream) -> Fraction | None:
         return None
 
 
-def _last_packet_end_s(container: InputContainer, stream: AvAudioStream) -> Fraction | None:
-    """The end of the last packet from where the container stands; nothing is decoded."""
-    import av
+def _last_end_s(packets: Iterable[Packet[AvAudioStream]], stream: AvAudioStream) -> Fraction:
+    return max((_packet_end_s(packet, stream) for packet in packets), default=Fraction(0))
 
-    end_ticks: int | None = None
-    try:
-        for packet in container.demux(stream):
-            if packet.size and packet.pts is not None:
-                end_ticks = max(end_ticks or 0, packet.pts + (packet.duration or 0))
-    except av.FFmpegError as error:
-        # How far the packets go is the question here; the caller compares it to what was stated.
-        logger.info("%s: reading stopped: %s", container.name, error)
-    return None if end_ticks is None else seconds(end_ticks, stream.time_base)
+
+def _packet_end_s(packet: Packet[AvAudioStream], stream: AvAudioStream) -> Fraction:
+    if not packet.size or packet.pts is None:
+        return Fraction(0)
+    return seconds(packet.pts + (packet.duration or 0), stream.time_base)
 
 
 def _start_timecode_s(

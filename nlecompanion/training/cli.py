@@ -45,6 +45,8 @@ class _Folders:
 @click.option("--width", type=click.IntRange(16, 2048), default=256, show_default=True)
 @click.option("--items", type=click.IntRange(1, 512), default=8, show_default=True,
               help="Mixtures of 8 s a step.")  # fmt: skip
+@click.option("--pool", type=click.IntRange(4), default=800, show_default=True,
+              help="Voices kept ready as spectra (0.8 MB each), and a quarter more backgrounds.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
@@ -93,7 +95,13 @@ def _stop(_signal: int, _frame: object) -> None:
 def _recipe(options: dict[str, Any]) -> Recipe:
     from nlecompanion.training.trainer import Recipe
 
-    base = Recipe(seed=options["seed"], items=options["items"], decay_fraction=options["decay"])
+    base = Recipe(
+        seed=options["seed"],
+        items=options["items"],
+        decay_fraction=options["decay"],
+        voice_slots=options["pool"],
+        background_slots=options["pool"] * 5 // 4,
+    )
     rate = options["rate"]
     return replace(base, muon_rate=base.muon_rate * rate, adam_rate=base.adam_rate * rate)
 

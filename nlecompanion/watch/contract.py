@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from nlecompanion.errors import NleCompanionError, SettingsError
-
-
-class WorkInterrupted(NleCompanionError):
-    """The work stopped because `WorkOrder.should_stop` said so; the job is put back."""
+from nlecompanion.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Work(Protocol):
     folder of that name is taken for a complete delivery.
 
     Raises:
-        WorkInterrupted: `should_stop` was true; the document is taken up again at the next start.
+        Interrupted: `should_stop` was true; the document is taken up again at the next start.
         NoSpace, NotWritable: the job is parked and tried again later.
         NleCompanionError: the document cannot be worked on; it goes to `failed/` with the line.
     """

@@ -9,13 +9,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nlecompanion.errors import DeliveryError, NleCompanionError, NoSpace, NotWritable
+from nlecompanion.errors import DeliveryError, Interrupted, NleCompanionError, NoSpace, NotWritable
 from nlecompanion.watch.contract import (
     Clock,
     JobResult,
     WatchSettings,
     Work,
-    WorkInterrupted,
     WorkOrder,
 )
 from nlecompanion.watch.digest import one_line, sha256_of, unexpected
@@ -50,11 +49,11 @@ class Runner:
     def recover(self) -> None:
         """Settles jobs that stand as `working` although nobody works: the process was killed."""
         for job in self._journal.in_state(State.WORKING, State.DELIVERING):
+            self._clear_staging(job)  # before the journal forgets that there may be one
             if self._is_handed_back(job):
                 self._finish(job, "delivered before the daemon ended", None, None)
             else:
                 self._journal.put_back(job, "the daemon ended during the work")
-            self._clear_staging(job)
 
     def next_job(self) -> Job | None:
         """The job to do now, if any; parked ones only when their time has come."""
@@ -80,11 +79,11 @@ class Runner:
         try:
             result = self._work(self._order(job, should_stop))
         except Exception as error:
+            self._clear_staging(job)
             self._after_error(job, error, should_stop)
         else:
-            self._after_work(job, result)
-        finally:
             self._clear_staging(job)
+            self._after_work(job, result)
 
     def _order(self, job: Job, should_stop: Callable[[], bool]) -> WorkOrder:
         staging = self._staging(job)
@@ -114,7 +113,7 @@ class Runner:
         if self._is_handed_back(job):
             logger.warning("%s: after the delivery: %s", shown(job.path), one_line(error))
             self._finish(job, "delivered", None, None)
-        elif isinstance(error, WorkInterrupted) and should_stop():
+        elif isinstance(error, Interrupted) and should_stop():
             self._journal.put_back(job, "stopped on request")
         elif _may_pass(error):
             self._park(job, one_line(error))
@@ -200,4 +199,4 @@ def _may_pass(error: Exception) -> bool:
     """Whether the same work may succeed later, with nothing changed in the document."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, NoSpace | NotWritable | WorkInterrupted)
+    return isinstance(error, NoSpace | NotWritable | Interrupted)

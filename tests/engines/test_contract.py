@@ -5,7 +5,7 @@ A new engine joins by being installed and ready; Demucs runs with a tiny model o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from testkit.sound import as_samples, delay_samples, level_db, noise, voice
 from nlecompanion.engines import demucs_weights
 from nlecompanion.engines.contract import Engine
 from nlecompanion.engines.demucs import Demucs
+from nlecompanion.engines.threads import set_threads
 from nlecompanion.errors import EngineError
 from nlecompanion.model import Samples, Take
 from nlecompanion.plugins import engine_factories
@@ -29,6 +30,17 @@ INSTALLED = [
 NAMES = [*INSTALLED, "demucs-random", "demucs-singing"]
 #: Of these the voice is known to be the take's, so delay and image can be measured.
 HEARING = [name for name in NAMES if name != "demucs-random"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny models are slower with more."""
+    import torch
+
+    before = torch.get_num_threads()
+    set_threads(1)
+    yield
+    set_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +99,16 @@ def check_promises(engine: Engine, samples: Samples, rate_hz: int) -> Samples:
     return split.voice.samples
 
 
-@pytest.mark.parametrize("channels", [1, 2, 6])
-@pytest.mark.parametrize("rate_hz", [44_100, 48_000])
+@pytest.mark.parametrize(
+    ("rate_hz", "channels"), [(44_100, 1), (44_100, 2), (48_000, 2), (48_000, 6)]
+)
 def test_voice_and_background_sum_to_the_take(engine: Engine, rate_hz: int, channels: int) -> None:
-    check_promises(engine, scene(1.3, rate_hz, channels), rate_hz)
+    check_promises(engine, scene(0.9, rate_hz, channels), rate_hz)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 32_000, 96_000])
 def test_any_rate(engine: Engine, rate_hz: int) -> None:
-    check_promises(engine, scene(1.1, rate_hz, 1), rate_hz)
+    check_promises(engine, scene(0.9, rate_hz, 1), rate_hz)
 
 
 @pytest.mark.parametrize("length_samples", [1, 2, 1_000, 9_600])
@@ -139,7 +152,7 @@ def test_what_is_no_sound_is_refused_with_its_place(engine: Engine, bad: float) 
 
 
 def test_twice_the_same_bit_for_bit(engine: Engine) -> None:
-    sound = scene(3, 48_000, 2)
+    sound = scene(1.5, 48_000, 2)
     first, second = (engine.split(Take(sound.copy(), 48_000)).voice.samples for _ in range(2))
     np.testing.assert_array_equal(first, second)
 

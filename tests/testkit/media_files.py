@@ -11,7 +11,13 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
-from nlecompanion.media.programs import ffmpeg_arguments, file_address, find_ffmpeg, media_input, run
+from nlecompanion.media.programs import (
+    ffmpeg_arguments,
+    file_address,
+    find_ffmpeg,
+    media_input,
+    run,
+)
 from nlecompanion.model import Samples
 
 PICTURE_SIZE = "64x36"

@@ -215,7 +215,7 @@ def _premiere() -> Json:
         sound(90000.0, 50.0, "1"),
         sound(91000.0, 50.0, "2", effects=[time_warp(2.0)]),
         sound(92000.0, 25.0, "3"),
-        sound(93000.0, 33.0, "4", effects=[time_warp(1.5)]),
+        sound(93000.0, 35.0, "4", effects=[time_warp(1.5)]),
         sound(94000.0, 25.0, "5"),
     ]
     metadata = {PREMIERE: {"AudioFrameRate": 44100.0, "VideoFrameRate": rate}}

@@ -61,9 +61,7 @@ def test_working_with_nothing_delivered(bench: Bench) -> None:
         bench.drop("a.xml")
         with pytest.raises(Killed):
             bench.settle(daemon)
-    # A killed process would not even have cleared its staging folder.
-    (bench.root / "working" / "a").mkdir()
-    (bench.root / "working" / "a" / "half").write_bytes(b"x")
+    assert bench.lying("working") == ["a"]
     bench.behaviour = deliver
     with bench.daemon() as daemon:
         bench.turn(daemon)

@@ -1,0 +1,265 @@
+"""Bad `.otio` input ends in one sentence of a known type, never in a crash or a traceback."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from testkit import otio_json as otio
+from testkit.contract import made_up_plan
+
+from nlecompanion import plugins
+from nlecompanion.errors import (
+    DocumentError,
+    NotATimeline,
+    UnsafeDocument,
+    UnsupportedDocument,
+)
+from nlecompanion.timeline.uses import read_uses
+
+ADAPTER = plugins.adapters()["otio"]
+PLAIN = json.dumps(otio.SPECIMENS["plain"], indent=4)
+
+
+def refuse(tmp_path: Path, data: bytes | str) -> DocumentError:
+    path = tmp_path / "cut.otio"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(DocumentError) as caught:
+        ADAPTER.read(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b" \n", b"hello", b"{", b"\xff\xfe{\x00}\x00", b"<xmeml/>", PLAIN[:-3], PLAIN[:5000]],
+    ids=["empty", "blank", "text", "brace", "utf-16", "xml", "cut at the end", "cut in the middle"],
+)
+def test_what_is_not_json_is_not_a_timeline(tmp_path: Path, data: bytes | str) -> None:
+    assert isinstance(refuse(tmp_path, data), NotATimeline)
+
+
+@pytest.mark.parametrize(
+    "data", ["{}", "[]", "5", "null", '{"OTIO_SCHEMA": 7}', '{"OTIO_SCHEMA": "Clip.2"}']
+)
+def test_json_that_is_no_timeline_is_unsupported(tmp_path: Path, data: str) -> None:
+    assert isinstance(refuse(tmp_path, data), UnsupportedDocument)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ('{"OTIO_SCHEMA":"Stack.1","children":[', "]}"),
+        ("[", "]"),
+        ('{"a":', "}"),
+    ],
+)
+def test_20_000_levels_are_refused_before_anything_parses(
+    tmp_path: Path, opening: str, closing: str
+) -> None:
+    deep = opening * 20_000 + "1" + closing * 20_000
+    text = f'{{"OTIO_SCHEMA": "Timeline.1", "metadata": {{"x": {deep}}}}}'
+    assert isinstance(refuse(tmp_path, text), UnsafeDocument)
+    assert isinstance(refuse(tmp_path, opening * 20_000), UnsafeDocument)
+
+
+def test_brackets_in_strings_are_not_levels(tmp_path: Path) -> None:
+    tree = otio.timeline([otio.picture()], name="[{" * 5000 + '\\"')
+    assert ADAPTER.read(otio.write(tmp_path / "cut.otio", tree)).name.startswith("[{")
+
+
+def test_too_large_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cut.otio"
+    with path.open("wb") as file:
+        file.truncate(300 * 2**20)
+    monkeypatch.setattr(Path, "read_bytes", lambda _path: pytest.fail("it was read"))
+    with pytest.raises(UnsafeDocument, match="300 MiB"):
+        ADAPTER.read(path)
+
+
+def test_numbers_of_thousands_of_digits_are_refused(tmp_path: Path) -> None:
+    text = PLAIN.replace('"value": 100.0', f'"value": {"9" * 5000}')
+    assert isinstance(refuse(tmp_path, text), UnsafeDocument)
+    assert isinstance(refuse(tmp_path, text.replace("9" * 5000, "9" * 400)), UnsupportedDocument)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        "0",
+        "0.0",
+        "-24.0",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "Inf",
+        "1e12",
+        "1e999",
+        "1e-12",
+        "true",
+        '"24"',
+        "null",
+    ],
+)
+@pytest.mark.parametrize("tracks", ["picture", "sound"])
+def test_impossible_rates(tmp_path: Path, rate: str, tracks: str) -> None:
+    only = otio.picture() if tracks == "picture" else otio.track([otio.clip(86400.0, 9.0)])
+    text = json.dumps(otio.timeline([only])).replace('"rate": 24.0', f'"rate": {rate}', 2)
+    assert isinstance(refuse(tmp_path, text), UnsupportedDocument)
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "1e300", "-1.0", '"1"', "null", "[]", "false"]
+)
+def test_impossible_durations(tmp_path: Path, value: str) -> None:
+    text = json.dumps(otio.timeline([otio.track([otio.clip(86400.0, 777.0)])]))
+    assert isinstance(
+        refuse(tmp_path, text.replace('"value": 777.0', f'"value": {value}')), UnsupportedDocument
+    )
+
+
+def _changed(*path: Any, value: Any) -> str:
+    tree = copy.deepcopy(dict(otio.SPECIMENS["transitions"]))
+    holder: Any = tree
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    return json.dumps(tree)
+
+
+_SOUND = ("tracks", "children", 1)
+_CLIP = (*_SOUND, "children", 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("tracks",), None),
+        (("tracks",), []),
+        (("tracks", "children"), {}),
+        (("tracks", "source_range"), 5),
+        (("tracks", "children", 1), "track"),
+        ((*_SOUND, "children"), 5),
+        ((*_SOUND, "children", 1), None),
+        ((*_SOUND, "children", 1), {"OTIO_SCHEMA": "Strange.1"}),
+        ((*_SOUND, "children", 0, "in_offset"), {"rate": 0}),
+        ((*_SOUND, "children", 0, "out_offset"), otio.rt(-1.0)),
+        ((*_CLIP, "effects"), "loud"),
+        ((*_CLIP, "effects"), [otio.time_warp(float("nan"))]),
+        ((*_CLIP, "effects"), [otio.time_warp(1e300)]),
+        ((*_CLIP, "enabled"), "yes"),
+        ((*_CLIP, "source_range"), otio.rt(1.0)),
+        ((*_CLIP, "media_references"), {"DEFAULT_MEDIA": 5}),
+        ((*_CLIP, "media_references", "DEFAULT_MEDIA", "available_range"), []),
+        (("global_start_time",), 12),
+        (("global_start_time",), {"OTIO_SCHEMA": "RationalTime.1", "rate": 24}),
+        (("OTIO_SCHEMA",), "Timeline.99"),
+        (("OTIO_SCHEMA",), "Timeline"),
+    ],
+    ids=str,
+)
+def test_wrong_types_anywhere(tmp_path: Path, path: tuple[Any, ...], value: Any) -> None:
+    assert isinstance(refuse(tmp_path, _changed(*path, value=value)), UnsupportedDocument)
+
+
+def test_a_ring_of_references_is_refused(tmp_path: Path) -> None:
+    ring = {"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "root"}
+    tree = otio.timeline([otio.track([ring])]) | {"OTIO_REF_ID": "root"}
+    assert "reference" in str(refuse(tmp_path, json.dumps(tree)))
+
+
+def test_a_newer_schema_is_named(tmp_path: Path) -> None:
+    text = PLAIN.replace('"Clip.2"', '"Clip.7"', 1)
+    assert "Clip.7" in str(refuse(tmp_path, text))
+
+
+def test_a_folder_is_no_document(tmp_path: Path) -> None:
+    with pytest.raises(NotATimeline):
+        ADAPTER.read(tmp_path)
+
+
+_scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["Clip.2", "Track.1", "Stack.1", "Gap.1", "Audio", "Timeline.1", "Clip.-1"]),
+)
+_junk = st.recursive(
+    _scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["OTIO_SCHEMA", "children", "rate", "value"]), inner, max_size=3
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+def _places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values below a tree."""
+    found = [path] if path else []
+    for step, value in (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    ):
+        found += _places(value, (*path, step))
+    return found
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_junk_in_a_good_document_gives_results_or_a_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    label = data.draw(st.sampled_from(sorted(otio.SPECIMENS)))
+    tree = copy.deepcopy(dict(otio.SPECIMENS[label]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *steps, last = data.draw(st.sampled_from(_places(tree)))
+        holder: Any = tree
+        for step in steps:
+            holder = holder[step]
+        holder[last] = data.draw(_junk)
+    path = otio.write(tmp_path / "cut.otio", tree, indent=None)
+    try:
+        uses = read_uses(ADAPTER.read(path))
+        ADAPTER.patch(path, made_up_plan(uses, "clean"), tmp_path / "out.otio")
+    except DocumentError as error:
+        assert "\n" not in str(error)
+    else:
+        ADAPTER.read(tmp_path / "out.otio")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    start=st.integers(0, len(PLAIN) - 1),
+    length=st.integers(0, 40),
+    new=st.one_of(st.text(max_size=5), st.sampled_from(["}", "]", '"', ",", "{", "9" * 30])),
+)
+def test_text_damaged_anywhere_gives_results_or_a_sentence(
+    tmp_path: Path, start: int, length: int, new: str
+) -> None:
+    path = tmp_path / "cut.otio"
+    damaged = PLAIN[:start] + new + PLAIN[start + length :]
+    path.write_bytes(damaged.encode("utf-8", "surrogatepass"))
+    try:
+        ADAPTER.read(path)
+    except DocumentError as error:
+        assert "\n" not in str(error)

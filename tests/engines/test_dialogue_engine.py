@@ -1,0 +1,199 @@
+"""The dialogue engine's laws, with small random weights and with the packaged ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nlecompanion.engines.blocks import split_blocks
+from nlecompanion.engines.dialogue.factory import INFO, DialogueFactory
+from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
+from nlecompanion.engines.dialogue.splitter import DialogueEngine
+from nlecompanion.errors import EngineError, WeightsMissing
+from nlecompanion.model import Samples, Take
+from nlecompanion.training.checkpoint import save_weights
+
+SMALL = NetworkShape(width=16, level_radius_frames=10, dilations=(1, 2, 4))
+
+
+@pytest.fixture(autouse=True)
+def _no_own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLECOMPANION_WEIGHTS", str(tmp_path / "weights"))
+
+
+def lively_network(shape: NetworkShape = SMALL) -> DialogueNetwork:
+    """Random weights whose gains differ widely: its seams would be heard."""
+    torch.manual_seed(1)
+    network = DialogueNetwork(shape)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name != "enter":
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def small() -> DialogueEngine:
+    return DialogueEngine(INFO, lively_network())
+
+
+@pytest.fixture(scope="module")
+def packaged() -> DialogueEngine:
+    return DialogueFactory().create()
+
+
+def noise(samples: int, channels: int = 1, seed: int = 0) -> Samples:
+    rng = np.random.default_rng(seed)
+    bursts = np.repeat(rng.uniform(0.0, 0.2, (samples // 4000 + 1, channels)), 4000, axis=0)
+    white = rng.standard_normal((samples, channels)) * bursts[:samples]
+    return np.asarray(white, dtype=np.float32)
+
+
+def chords(seconds: float, rate_hz: int = 48_000) -> Samples:
+    """Plain music: four-note chords with overtones, one a half second."""
+    times = np.arange(int(seconds * rate_hz)) / rate_hz
+    sound = np.zeros_like(times)
+    for number, root in enumerate((220.0, 174.6, 261.6, 196.0) * (int(seconds) + 1)):
+        inside = (times >= number / 2) & (times < (number + 1) / 2)
+        local = times[inside] - number / 2
+        for ratio in (1.0, 1.25, 1.5, 2.0):
+            for overtone in (1, 2, 3, 4):
+                wave = np.sin(2 * np.pi * root * ratio * overtone * local) / overtone
+                sound[inside] += wave * np.exp(-3.0 * local)
+    return np.asarray(0.1 * sound[:, None], dtype=np.float32)
+
+
+def test_unit_gains_give_the_take_back_to_the_sample() -> None:
+    network = DialogueNetwork(SMALL)
+    with torch.no_grad():
+        network.enter.zero_()
+        network.feature_scale.zero_()
+        network.head_bias.fill_(50.0)
+    take = Take(noise(50_001), 48_000)
+    voice = DialogueEngine(INFO, network.eval()).split(take).voice.samples
+    np.testing.assert_allclose(voice, take.samples, atol=2e-6)
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 44_100, 96_000])
+def test_blocks_agree_with_one_piece_to_60_db(small: DialogueEngine, rate_hz: int) -> None:
+    geometry = small.geometry(rate_hz, 1)
+    length = 2 * geometry.block_samples + rate_hz
+    sound = noise(length)
+    whole = small.split(Take(sound, rate_hz)).voice.samples
+    parts = split_blocks(small, lambda low, high: sound[low:high], length, rate_hz, 1)
+    joined = np.concatenate([part.voice.samples for part in parts])
+    off_db = 20 * np.log10(np.abs(joined - whole).max() / np.sqrt(np.mean(whole**2)) + 1e-12)
+    assert whole.shape == joined.shape
+    assert off_db < -60.0
+
+
+def test_a_gain_depends_on_nothing_beyond_the_reach(small: DialogueEngine) -> None:
+    reach = (SMALL.reach_frames + 8) * 512
+    sound = noise(3 * reach + 30_000)
+    other = sound.copy()
+    other[: len(sound) - 2 * reach] = noise(len(sound) - 2 * reach, seed=9)
+    first = small.split(Take(sound, 48_000)).voice.samples
+    second = small.split(Take(other, 48_000)).voice.samples
+    np.testing.assert_allclose(first[-reach:], second[-reach:], atol=1e-5)
+    assert np.abs(first[:1000] - second[:1000]).max() > 1e-3
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000])
+def test_parts_sum_and_keep_their_shape(small: DialogueEngine, channels: int, rate_hz: int) -> None:
+    take = Take(noise(rate_hz // 2 + 1, channels), rate_hz)
+    split = small.split(take)
+    assert split.voice.samples.shape == take.samples.shape
+    assert split.voice.rate_hz == split.background.rate_hz == rate_hz
+    np.testing.assert_allclose(
+        split.voice.samples + split.background.samples, take.samples, atol=1e-6
+    )
+
+
+def test_a_stereo_image_does_not_move(small: DialogueEngine) -> None:
+    mono = noise(96_000)
+    take = Take(np.hstack([0.8 * mono, 0.3 * mono]).astype(np.float32), 48_000)
+    voice = small.split(take).voice.samples
+    np.testing.assert_allclose(voice[:, 0] * 0.3, voice[:, 1] * 0.8, atol=1e-6)
+
+
+def test_channels_of_a_surround_take_do_not_touch(small: DialogueEngine) -> None:
+    sound = noise(96_000, 6)
+    alone = small.split(Take(sound[:, 2:3].copy(), 48_000)).voice.samples
+    together = small.split(Take(sound, 48_000)).voice.samples
+    np.testing.assert_allclose(together[:, 2:3], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 511, 9600])
+def test_short_takes(small: DialogueEngine, length: int) -> None:
+    split = small.split(Take(noise(length) + np.float32(0.1), 48_000))
+    assert split.voice.samples.shape == (length, 1)
+    assert np.isfinite(split.voice.samples).all()
+
+
+def test_the_same_take_gives_the_same_bits(small: DialogueEngine) -> None:
+    take = Take(noise(60_000, 2), 48_000)
+    first, second = small.split(take), small.split(take)
+    assert np.array_equal(first.voice.samples, second.voice.samples)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused(small: DialogueEngine, bad: float) -> None:
+    sound = noise(4800)
+    sound[1234, 0] = bad
+    with pytest.raises(EngineError, match="1234"):
+        small.split(Take(sound, 48_000))
+
+
+def test_full_scale_clipping_and_dc_come_back_finite(small: DialogueEngine) -> None:
+    sound = np.clip(noise(48_000) * 100, -1.0, 1.0) * np.float32(0.5) + np.float32(0.5)
+    split = small.split(Take(sound.astype(np.float32), 48_000))
+    assert np.abs(split.voice.samples).max() < 4.0
+
+
+def test_missing_weights_name_the_next_move(tmp_path: Path) -> None:
+    factory = DialogueFactory(tmp_path / "none.safetensors", "0" * 64)
+    assert not factory.readiness().ready
+    with pytest.raises(WeightsMissing, match="install nlecompanion again"):
+        factory.create()
+
+
+def test_altered_weights_are_refused(tmp_path: Path) -> None:
+    altered = tmp_path / "weights.safetensors"
+    save_weights(altered, SMALL, dict(lively_network().state_dict()))
+    with pytest.raises(EngineError, match="altered"):
+        DialogueFactory(altered, "0" * 64).create()
+
+
+def test_own_weights_go_first_and_damaged_ones_are_refused(tmp_path: Path) -> None:
+    own = tmp_path / "weights" / "dialogue" / "weights.safetensors"
+    own.parent.mkdir(parents=True)
+    save_weights(own, SMALL, dict(lively_network().state_dict()))
+    factory = DialogueFactory(tmp_path / "none.safetensors", "0" * 64)
+    take = Take(noise(48_000), 48_000)
+    expected = DialogueEngine(INFO, lively_network()).split(take).voice.samples
+    np.testing.assert_allclose(factory.create().split(take).voice.samples, expected, atol=1e-3)
+    own.write_bytes(own.read_bytes()[:-100])
+    with pytest.raises(EngineError, match="cannot be used"):
+        factory.create()
+
+
+def test_packaged_weights_are_the_released_ones(packaged: DialogueEngine) -> None:
+    folder = Path(DialogueFactory.__module__.replace(".", "/")).parent
+    assert folder.name == "dialogue"
+    shipped = Path(__file__).resolve().parents[2] / folder / "weights.safetensors"
+    assert shipped.stat().st_size <= 16 * 2**20
+    assert packaged.info.name == "dialogue"
+
+
+def test_packaged_weights_keep_silence_silent(packaged: DialogueEngine) -> None:
+    assert not packaged.split(Take(np.zeros((48_000, 2), np.float32), 48_000)).voice.samples.any()
+
+
+def test_packaged_weights_take_music_for_background(packaged: DialogueEngine) -> None:
+    take = Take(chords(8.0), 48_000)
+    voice = packaged.split(take).voice.samples
+    assert 10 * np.log10(np.square(voice).sum() / np.square(take.samples).sum()) < -30.0

@@ -1,0 +1,192 @@
+"""The trainer's parts against slower or independent methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from nlecompanion.engines.dialogue import bands, spectrum
+from nlecompanion.errors import MediaUnreadable, SettingsError
+from nlecompanion.training import augment, loss
+from nlecompanion.training.floor import lower_floor
+from nlecompanion.training.mixing import Batch, MixingRules, mix_batch
+from nlecompanion.training.optimiser import orthogonal
+from nlecompanion.training.pools import Pool
+from nlecompanion.training.sources import collect
+
+from testkit.training_sounds import RATE_HZ, folders, voice
+
+
+def noise(samples: int, seed: int = 0) -> augment.Sound:
+    return np.random.default_rng(seed).standard_normal(samples).astype(np.float32) * 0.1
+
+
+def test_error_from_band_sums_is_the_error_of_the_spectra() -> None:
+    x, s = (spectrum.analyse(torch.from_numpy(noise(20_000, seed))) for seed in (1, 2))
+    gains = torch.rand(x.shape[0], bands.BANDS)
+    product = (x * s.conj()).real
+    sums = torch.cat(
+        [product[..., : bands.SINGLE_BINS], spectrum.wide_sums(product)], dim=-1
+    )
+    batch = Batch(
+        spectrum.band_powers(x)[None],
+        sums[None],
+        spectrum.band_powers(s)[None],
+        torch.ones(1, bands.BANDS),
+        torch.tensor([True]),
+    )
+    slow = (spectrum.expand(gains) * x - s).abs().square().sum() / s.abs().square().sum()
+    fast = loss.error_ratio_db(gains[None], batch)
+    assert float(fast) == pytest.approx(10 * np.log10(float(slow)), abs=1e-3)
+
+
+def test_analysis_and_synthesis_give_the_samples_back() -> None:
+    samples = torch.from_numpy(noise(12_345))
+    back = spectrum.synthesise(spectrum.analyse(samples), 12_345)
+    torch.testing.assert_close(back, samples, atol=1e-6, rtol=0)
+
+
+def test_bands_cover_every_bin_once() -> None:
+    assert bands.band_widths().sum() == bands.BINS
+    assert (bands.band_widths() >= 1).all()
+    assert np.all(np.diff(bands.band_of_bin()) >= 0)
+    assert bands.bark_widths().sum() == pytest.approx(1.0, abs=1e-5)
+    assert (bands.bark_widths() > 0).all()
+
+
+@pytest.mark.parametrize("shape", [(20, 60), (40, 40), (50, 10)])
+def test_orthogonal_factors_have_singular_values_near_one(shape: tuple[int, int]) -> None:
+    matrix = torch.from_numpy(np.random.default_rng(0).standard_normal(shape)).float()
+    values = torch.linalg.svdvals(orthogonal(matrix))
+    assert 0.5 < float(values.min())
+    assert float(values.max()) < 1.4
+
+
+def test_losing_voice_costs_more_than_leaving_background() -> None:
+    ones = torch.ones(1, 4, bands.BANDS)
+    batch = Batch(ones, ones / 2, ones / 2, torch.ones(1, bands.BANDS), torch.tensor([True]))
+    ideal = 0.5**0.5
+    little, much = (
+        float(loss.magnitude_distance(ones * gain, batch, 2.0))
+        for gain in (ideal * 0.5, ideal * 1.5)
+    )
+    assert little > much
+
+
+def test_uncounted_bands_cost_nothing() -> None:
+    ones = torch.ones(1, 4, bands.BANDS)
+    counted = torch.ones(1, bands.BANDS)
+    counted[:, 200:] = 0
+    batch = Batch(ones, ones, ones, counted, torch.tensor([True]))
+    gains = ones.clone()
+    gains[..., 200:] = 0.0
+    assert float(loss.magnitude_distance(gains, batch, 2.0)) == pytest.approx(0.0, abs=1e-9)
+    assert float(loss.error_ratio_db(gains, batch)) < -55.0
+
+
+def test_a_pool_is_the_same_whether_filled_at_once_or_in_turns() -> None:
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(10_240).astype(np.float32), 24_000.0
+
+    first, second = (Pool(make, 3, 10_240, (1, 1)) for _ in range(2))
+    first.fill_to(8)
+    for count in (3, 5, 8):
+        second.fill_to(count)
+    assert torch.equal(first.low, second.low)
+    assert torch.equal(first.wide, second.wide)
+
+
+def test_a_batch_has_the_wanted_ratios_and_is_repeatable() -> None:
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(48_128).astype(np.float32), 24_000.0
+
+    pools = tuple(Pool(make, 4, 48_128, (1, kind)) for kind in range(2))
+    for pool in pools:
+        pool.fill_to(4)
+    plain = MixingRules(6.0, 6.0, no_voice=0, no_background=0, automation=0, lost_bandwidth=0)
+    first = mix_batch(*pools, 3, plain, (5,))
+    second = mix_batch(*pools, 3, plain, (5,))
+    assert torch.equal(first.mix, second.mix)
+    assert torch.equal(first.product, second.product)
+    # Error over voice of gains of 1 is background over voice.
+    torch.testing.assert_close(
+        loss.input_ratio_db(first), torch.full((3,), -6.0), atol=0.3, rtol=0
+    )
+
+
+def test_silent_items_have_no_voice() -> None:
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(10_240).astype(np.float32), 24_000.0
+
+    pools = tuple(Pool(make, 4, 10_240, (1, kind)) for kind in range(2))
+    for pool in pools:
+        pool.fill_to(4)
+    batch = mix_batch(*pools, 4, MixingRules(no_voice=1.0), (1,))
+    assert not batch.spoken.any()
+    assert not batch.voice.any()
+    assert batch.mix.sum() > 0
+
+
+def test_whole_groups_are_held_out(tmp_path: Path) -> None:
+    speech, _, _ = folders(tmp_path, np.random.default_rng(0))
+    kept, held = collect([speech], tmp_path / "cache", clean=True)
+    assert held is not None
+    assert not {r.group for r in kept.recordings} & {r.group for r in held.recordings}
+    assert len(kept.recordings) + len(held.recordings) == 7
+
+
+def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no recordings under"):
+        collect([tmp_path], tmp_path / "cache", clean=False)
+
+
+def test_a_damaged_recording_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF nothing")
+    with pytest.raises(MediaUnreadable, match=r"broken\.wav"):
+        collect([tmp_path], tmp_path / "cache", clean=False)
+
+
+def test_bandwidth_is_measured(tmp_path: Path) -> None:
+    from scipy.signal import resample_poly
+
+    narrow = resample_poly(noise(80_000), 3, 1).astype(np.float32)
+    soundfile.write(tmp_path / "narrow.wav", narrow, RATE_HZ, subtype="FLOAT")
+    kept, _ = collect([tmp_path], tmp_path / "cache", clean=False)
+    assert 7500 < kept.recordings[0].bandwidth_hz < 9000
+
+
+def test_a_room_adds_no_delay() -> None:
+    rng = np.random.default_rng(2)
+    click = np.zeros(24_000, np.float32)
+    click[5000] = 1.0
+    wet = augment.in_room(click, augment.synthetic_room(rng))
+    assert int(np.argmax(np.abs(wet))) == 5000
+    assert np.abs(wet[:4990]).max() < 1e-5
+    assert np.abs(wet[5500:]).max() > 1e-4
+
+
+def test_a_high_floor_is_lowered_and_a_low_one_left() -> None:
+    rng = np.random.default_rng(1)
+    clean = voice(6.0, 120.0, rng)
+    hiss = noise(len(clean), 5) * np.float32(0.03)
+    noisy = clean + hiss
+    lowered = lower_floor(noisy)
+    pause = np.abs(clean) == 0
+    assert np.square(lowered[pause]).sum() < 0.2 * np.square(noisy[pause]).sum()
+    assert np.square(lowered - clean)[~pause].sum() < 0.02 * np.square(clean).sum()
+    assert np.array_equal(lower_floor(clean), clean)
+
+
+def test_speed_changes_pitch_and_keeps_length(tmp_path: Path) -> None:
+    times = np.arange(4 * RATE_HZ) / RATE_HZ
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * times)).astype(np.float32)
+    soundfile.write(tmp_path / "tone.wav", tone, RATE_HZ)
+    kept, _ = collect([tmp_path], tmp_path / "cache", clean=False)
+    rng = np.random.default_rng(0)
+    changed, _ = augment.at_other_speed(kept, RATE_HZ, ((5, 4),), 1.0, rng)
+    assert len(changed) == RATE_HZ
+    assert int(np.argmax(np.abs(np.fft.rfft(changed)))) == pytest.approx(800, abs=1)
