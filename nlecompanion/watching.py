@@ -16,7 +16,7 @@ from nlecompanion.errors import Interrupted
 from nlecompanion.model import Delivery
 from nlecompanion.plugins import adapter_for
 from nlecompanion.settings import Settings, load_profile, profile_names
-from nlecompanion.watch.contract import JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import JobResult, WatchSettings, Work, WorkOrder
 from nlecompanion.watch.daemon import open_daemon
 from nlecompanion.watch.names import delivery_name
 
@@ -71,7 +71,7 @@ def read_whole(document: Path) -> object:
     return adapter_for(document).read(document)
 
 
-def work_with(settings: Settings) -> Callable[[WorkOrder], JobResult]:
+def work_with(settings: Settings) -> Work:
     """The daemon's work: the pipeline, into the folder that the daemon has chosen."""
 
     def work(order: WorkOrder) -> JobResult:

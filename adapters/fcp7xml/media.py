@@ -12,7 +12,7 @@ from nlecompanion.model import CleanedMedia, Loss
 
 from .document import Dialect, Xmeml
 from .edit import file_url, insert, nested, remove, set_text, swap
-from .values import rate_of, text_of, timecode_text
+from .values import BadValue, rate_of, text_of, timecode_text
 
 #: Bit depth of the Broadcast WAVs that the tool writes.
 DEPTH_BITS = 24
@@ -119,7 +119,11 @@ class FileShelf:
 
 def set_rate(parent: etree._Element, rate: Fraction, after: tuple[str, ...]) -> None:
     """Sets `<rate>`; one that says the same already is left as it is."""
-    if rate_of(parent) == rate:
+    try:
+        stated = rate_of(parent)
+    except BadValue:
+        stated = None
+    if stated == rate:
         return
     element = parent.find("rate")
     if element is None:

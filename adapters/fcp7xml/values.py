@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from lxml import etree
 
+from nlecompanion.errors import UnsupportedDocument
 from nlecompanion.units import exact_rate, frames_from_timecode, nominal_rate, timecode_from_frames
 
 #: Premiere's clock: divisible by every frame rate and every usual sample rate.
@@ -20,7 +21,7 @@ MAX_FRAMES = 10**12
 _NUMBER = re.compile(r"^[+-]?\d{1,24}(?:\.\d{1,12})?$")
 
 
-class BadValue(ValueError):
+class BadValue(UnsupportedDocument):
     """An element that should hold a number, a rate or a timecode holds something else."""
 
 

@@ -33,12 +33,17 @@ RESOLVE = "Resolve_OTIO"
 PREMIERE = "PremierePro_OTIO"
 _LINK_KEYS = ((RESOLVE, "Link Group ID"), (PREMIERE, "LinkID"))
 
+#: More than any file has: RF64 and MXF recorders stop at 128.
+MAX_CHANNELS = 1024
+
 Channels = tuple[int, ...] | LeftAlone | None
 
 
 def _index(entry: object, key: str) -> int | None:
     value = entry.get(key) if isinstance(entry, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_CHANNELS:
+        return value
+    return None
 
 
 def _resolve_pairs(clip: Json) -> list[tuple[int, int]] | None:

@@ -20,6 +20,12 @@ from .times import (
     read_time,
 )
 
+#: Measured with OpenTimelineIO 0.18.1: references may form a ring; the other one ends the process.
+_DANGEROUS = {
+    "SerializableObjectRef": "references between objects, which cannot be patched exactly",
+    "UnknownSchema": "which stands for something that its writer did not understand",
+}
+_COMPOSABLE = frozenset({"Clip", "Gap", "Stack", "Track", "Transition"})
 _ADDRESS = re.compile(r"^tracks/(\d{1,6})(?:/children/(\d{1,9}))?$")
 
 
@@ -137,8 +143,8 @@ def load(data: bytes, name: str) -> Document:
     timeline, in_collection = _find_timeline(tree, name)
     if schema_of(timeline.get("tracks")) != "Stack":
         raise UnsupportedDocument(f"{name} has a timeline without tracks. Export it again.")
-    if "SerializableObjectRef" in text:
-        _refuse_references(tree, name)
+    if any(word in text for word in (*_DANGEROUS, "\\u")):
+        _refuse_dangerous(tree, name)
     document = Document(name, text, tree, timeline, in_collection)
     _check_items(document)
     return document
@@ -160,15 +166,16 @@ def _find_timeline(tree: object, name: str) -> tuple[Json, int | None]:
     raise UnsupportedDocument(f"{name} holds {what}, not a timeline. Export the whole timeline.")
 
 
-def _refuse_references(tree: object, name: str) -> None:
-    """A reference to another object may form a ring, on which the library never ends."""
+def _refuse_dangerous(tree: object, name: str) -> None:
+    """Schemas on which the library ends the whole process, or never ends."""
     pending = [tree]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
-            if schema_of(value) == "SerializableObjectRef":
+            schema = schema_of(value)
+            if schema in _DANGEROUS:
                 raise UnsupportedDocument(
-                    f"{name} shares objects by reference, which cannot be patched exactly. "
+                    f"{name} uses {schema}, {_DANGEROUS[schema]}. "
                     f"Export the timeline from the editing program itself."
                 )
             pending.extend(value.values())
@@ -181,12 +188,15 @@ def _check_items(document: Document) -> None:
     pending: list[tuple[str, Any]] = [("The timeline's stack", document.stack)]
     while pending:
         where, item = pending.pop()
-        if not isinstance(item, dict):
-            raise UnsupportedDocument(f"{where} is not an object. Export the timeline again.")
+        if schema_of(item) not in _COMPOSABLE:
+            raise UnsupportedDocument(
+                f"{where} is no clip, gap, transition or nested sequence, and cannot be placed. "
+                f"Export the timeline again."
+            )
         read_range(item.get("source_range"), f"the source range of {where}")
         for effect in child_list(item, "effects", where):
-            scalar = effect.get("time_scalar") if isinstance(effect, dict) else None
-            if scalar is not None and not (is_number(scalar) and abs(scalar) <= 1e6):
+            scalar = effect.get("time_scalar", 1) if isinstance(effect, dict) else 1
+            if not (is_number(scalar) and abs(scalar) <= 1e6):
                 raise UnsupportedDocument(f"{where} has an impossible speed. Export again.")
         for side in ("in_offset", "out_offset"):
             offset = item.get(side)

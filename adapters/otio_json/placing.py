@@ -207,8 +207,6 @@ def _item_reason(item: Json) -> LeftAlone | None:
             Reason.NESTED,
             "it is a nested sequence. Decompose it in the editor, or export it by itself.",
         )
-    if schema != "Clip":
-        return LeftAlone(Reason.UNSUPPORTED, f"a {schema or 'nameless item'} is not a clip")
     if is_muted(item):
         return LeftAlone(Reason.MUTED)
     return _speed_reason(item) or _media_reason(item)

@@ -13,7 +13,7 @@ from pathlib import Path
 from nlecompanion.errors import DeliveryError, NoSpace, NotWritable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _OWNER = ".owner"
 _MAX_NUMBER = 10_000
 

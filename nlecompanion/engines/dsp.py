@@ -29,7 +29,7 @@ INFO = EngineInfo(
 #: Frames of about this length: two pitch periods of a deep voice, short against a syllable.
 _FRAME_S = 0.043
 _HIGHPASS_HZ = 75.0
-_VOICE_BAND_HZ = (150.0, 4000.0)
+_VOICE_BAND_HZ = (150.0, 8000.0)
 _BLOCK_S, _SHORTEST_BLOCK_S = 60, 20
 #: Blocks are shorter where more than this many samples would come together a second.
 _BLOCK_SAMPLES_A_SECOND = 2 * 48_000

@@ -1,8 +1,8 @@
 """Mains hum: steady lines at multiples of 50 or 60 Hz, taken out only where they are measured.
 
 The sound is brought down to about 3 kHz and looked at in frames of over a second, in which mains
-lines stand within a bin or two and speech, which never holds its pitch, does not. A bin is a line
-if it stands out for 3 s on end; there is hum if three or more of the lines are harmonics of one
+lines stand within a bin or two and speech, which never holds its pitch, does not. A line is
+what stands out through most of 3 s; there is hum if three or more lines are harmonics of one
 fundamental near 50 or 60 Hz. Their steady level is then subtracted; what a voice adds on top stays.
 """
 
@@ -19,7 +19,7 @@ from nlecompanion.model import Samples
 
 _LOW_RATE_HZ = 3000
 _STFT = Stft(4096)
-#: Frames before and after that a line must last: 4 of about 0.34 s each way.
+#: Frames before and after in which a line must be: 4 of about 0.34 s each way.
 _LAST_FRAMES = 4
 _TOP_HZ = 1000.0
 #: Grids are held to 0.2 Hz normally, 0.5 Hz at worst (EN 50160, 4.2.1).
@@ -31,7 +31,9 @@ _LINES_NEEDED = 3
 _PROMINENCE = 10.0
 #: Bins on either side that a line is compared with, beyond its main lobe.
 _NEIGHBOUR_BINS = 12
-_LOBE_BINS = 2
+_LOBE_BINS = 3
+#: How far a line may lie from its harmonic's place.
+_TOLERANCE_BINS = 0.6
 
 
 def decimation(rate_hz: int) -> int:
@@ -71,17 +73,15 @@ def hum(samples: Samples, rate_hz: int) -> Samples | None:
 
 def _hum_share(power: Real, whole: slice, low_rate_hz: Fraction) -> Real:
     """How much of each frame's bins is hum: (frames, bins), 0 nearly everywhere."""
-    from scipy.ndimage import median_filter, minimum_filter1d
+    from scipy.ndimage import median_filter, percentile_filter
 
     bin_hz = float(low_rate_hz / _STFT.frame_samples)
     top = int(_TOP_HZ / bin_hz) + _NEIGHBOUR_BINS
     share = np.zeros_like(power)
-    span = 2 * _LAST_FRAMES + 1
-    steady = median_filter(power[whole, :top], (span, 1), mode="nearest")
+    # A quarter of the frames may lie below: a voice beats with the line, a passing one falls out.
+    steady = percentile_filter(power[whole, :top], 25, (2 * _LAST_FRAMES + 1, 1), mode="nearest")
     around = median_filter(steady, (1, 2 * _NEIGHBOUR_BINS + 1), mode="nearest")
-    stands_out = power[whole, :top] > _PROMINENCE * around
-    lasts = minimum_filter1d(stands_out.astype(np.uint8), span, axis=0, mode="nearest") > 0
-    chosen = _harmonic_lines(lasts, bin_hz)
+    chosen = _harmonic_lines(_lines(steady, around), int(_TOP_HZ / bin_hz), bin_hz)
     if not chosen.any():
         return share
     at = np.clip(np.arange(len(power)) - whole.start, 0, len(steady) - 1)
@@ -93,20 +93,31 @@ def _hum_share(power: Real, whole: slice, low_rate_hz: Fraction) -> Real:
     return share
 
 
-def _harmonic_lines(lasts: NDArray[np.bool_], bin_hz: float) -> NDArray[np.bool_]:
-    """The bins of lines that are harmonics of a fundamental with enough of them."""
-    from scipy.ndimage import maximum_filter1d
+def _lines(steady: Real, around: Real) -> Real:
+    """Where the bins' lines lie, in bins and fractions; infinity where there is none."""
+    level = np.log(steady + np.float32(1e-30))
+    left, own, right = level[:, :-2], level[:, 1:-1], level[:, 2:]
+    peak = (own >= left) & (own > right) & (steady[:, 1:-1] > _PROMINENCE * around[:, 1:-1])
+    # The top of the parabola through a peak and its neighbours.
+    bend = np.minimum(left - 2 * own + right, np.float32(-1e-6))
+    place = np.arange(1, level.shape[1] - 1, dtype=np.float32) + (left - right) / (2 * bend)
+    lines = np.full_like(level, np.inf)
+    lines[:, 1:-1] = np.where(peak, place, np.inf)
+    return lines
 
-    near = maximum_filter1d(lasts.astype(np.uint8), 3, axis=1, mode="nearest")
-    harmonics = np.arange(1, int(_TOP_HZ / _FUNDAMENTALS_HZ[0]) + 1)
-    bins = np.rint(np.outer(_FUNDAMENTALS_HZ, harmonics) / bin_hz).astype(int)
-    bins = np.minimum(bins, lasts.shape[1] - 1)
-    found = near[:, bins[:, :_HARMONICS]].sum(axis=2)
+
+def _harmonic_lines(lines: Real, top_bin: int, bin_hz: float) -> NDArray[np.bool_]:
+    """The bins of lines that are harmonics of a fundamental with enough of them."""
+    fundamental_bins = _FUNDAMENTALS_HZ / bin_hz
+    place = np.outer(fundamental_bins, np.arange(1, int(top_bin / fundamental_bins[0]) + 1))
+    nearest = np.minimum(np.rint(place).astype(int), top_bin)
+    there = np.zeros((len(lines), *place.shape), bool)
+    for step in (-1, 0, 1):
+        there |= np.abs(lines[:, nearest + step] - place) < _TOLERANCE_BINS
+    found = there[:, :, :_HARMONICS].sum(axis=2)
     best = found.argmax(axis=1)
-    chosen = np.zeros(lasts.shape, bool)
+    chosen = np.zeros(lines.shape, bool)
     for frame in np.flatnonzero(found.max(axis=1) >= _LINES_NEEDED):
-        wanted = np.zeros(lasts.shape[1], bool)
-        wanted[bins[best[frame]]] = True
-        lines = lasts[frame] & maximum_filter1d(wanted, 5)
-        chosen[frame] = maximum_filter1d(lines, 2 * _LOBE_BINS + 1)
+        for centre in nearest[best[frame], there[frame, best[frame]]]:
+            chosen[frame, max(0, centre - _LOBE_BINS) : centre + _LOBE_BINS + 1] = True
     return chosen

@@ -63,17 +63,21 @@ def noise_floor(power: Real) -> Real:
     groups = _grouped(power)
     smooth = uniform_filter1d(groups, 3, axis=0, mode="nearest")
     smooth = uniform_filter1d(smooth, 3, axis=1, mode="nearest")
+    window_groups = 2 * _MINIMUM_GROUPS + 1
     silent = (groups.mean(axis=1) < _SILENCE_POWER).astype(np.float32)
     # A group beside silence is half silent, and its smoothed power too low.
-    smooth[uniform_filter1d(silent, 5, mode="nearest") > 0.1] = np.inf
-    window_groups = 2 * _MINIMUM_GROUPS + 1
+    heard = uniform_filter1d(silent, 5, mode="nearest") < 0.1
+    smooth[~heard] = np.inf
+    # The outermost frames reach over the edges and hold a part of the power.
+    smooth[[0, -1]] = np.inf
     least = minimum_filter1d(smooth, window_groups, axis=0, mode="nearest")
     least[~np.isfinite(least)] = 0
     floor = uniform_filter1d(least, 2 * _AVERAGE_GROUPS + 1, axis=0, mode="nearest")
-    # A take shorter than the window may be all voice: believe its minimum the less, the shorter.
-    trust = min(1.0, len(groups) / window_groups) ** 2
+    # A sound shorter than the window may be all voice: the shorter, the less is its minimum noise.
+    share = uniform_filter1d(heard.astype(np.float32), window_groups, mode="nearest")
+    share *= np.float32(min(1.0, len(groups) / window_groups))
     # The filters' running sums may end a hair below zero.
-    floored: Real = np.maximum(floor, 0) * np.float32(_MINIMUM_BIAS * trust)
+    floored: Real = np.maximum(floor, 0) * (np.float32(_MINIMUM_BIAS) * share**2)[:, None]
     return floored
 
 

@@ -212,7 +212,8 @@ class BroadcastWavWriter:
 def _write_error(path: Path, error: OSError) -> NoSpace | NotWritable:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NoSpace(
-            f"The disk is full while writing {path.name} in {path.parent}. Free some space, then run again."
+            f"The disk is full while writing {path.name} in {path.parent}. "
+            "Free some space, then run again."
         )
     return NotWritable(
         f"{path.name} cannot be written in {path.parent}: {error.strerror}. "

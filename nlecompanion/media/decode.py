@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing
-
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,8 +38,11 @@ logger = logging.getLogger(__name__)
 PREROLL_S = Fraction(3, 2)
 #: Codecs whose packets stand alone.
 _STAND_ALONE = ("pcm_", "flac", "alac", "wavpack", "tta")
-#: Below this, decoding from the start costs less than a seek.
-_NOT_WORTH_A_SEEK_S = 3
+#: Below this, decoding from the start is as cheap as a seek. AAC may fill bands with noise from a
+#: generator that runs from the file's start (ISO/IEC 14496-3, perceptual noise substitution), so a
+#: seek gives other noise than a whole decode does; that is put off as long as it costs little.
+_FROM_THE_START_S = 3
+_AAC_FROM_THE_START_S = 60
 #: Recorders' clocks wander; frames are laid end to end while they stay within this of the clock.
 _WANDER_S = Fraction(1, 10)
 #: Demuxers whose time stamps may skip on purpose: a pause in a recording, an empty edit.
@@ -100,7 +101,8 @@ def _pieces(
     """The sound from `start_sample` on, without gaps."""
     preroll_s = Fraction(0) if stream.codec.startswith(_STAND_ALONE) else PREROLL_S
     target = start_sample - int(preroll_s * stream.rate_hz)
-    if target > _NOT_WORTH_A_SEEK_S * stream.rate_hz:
+    near_s = _AAC_FROM_THE_START_S if stream.codec == "aac" else _FROM_THE_START_S
+    if target > near_s * stream.rate_hz:
         try:
             yield from _trimmed(_placed(media, stream, target), start_sample)
             return
@@ -126,7 +128,7 @@ def _placed(
         MediaUnreadable: damage; a hole that the container's clock does not explain.
         _SeekFailed: before the first frame, where `target` could not be reached exactly.
     """
-    start = _origin(media.path, media.size_bytes, media.modified_ns, stream.index)
+    start = _origin(media, stream)
     wander_samples = _WANDER_S * stream.rate_hz
     expected: int | None = 0 if target is None else None
     damaged = False
@@ -207,12 +209,10 @@ def _seek(
 
 
 @lru_cache(maxsize=64)
-def _origin(path: Path, size_bytes: int, modified_ns: int, index: int) -> Origin:
-    """The stream's origin; the file's size and time are there to know it again."""
-    with open_media(path) as container:
-        wanted = next(s for s in container.streams.audio if s.index == index)
-        discard_all_but(container, wanted)
-        return origin(container, wanted)
+def _origin(media: MediaFile, stream: AudioStream) -> Origin:
+    """The stream's origin, remembered for the file as it was probed."""
+    with open_media(media.path) as container:
+        return origin(container, _wanted(container, stream))
 
 
 def _stated_position(frame: AudioFrame, start: Origin, rate_hz: int) -> Fraction | None:

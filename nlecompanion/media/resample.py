@@ -26,8 +26,10 @@ STOPBAND_DB = 120.0
 _BETA = 0.1102 * (STOPBAND_DB - 8.7)
 #: Transition width as a share of the narrower band: (A - 7.95) / (2.285 * 2 * Z * pi).
 _TRANSITION = (STOPBAND_DB - 7.95) / (2.285 * 2 * ZERO_CROSSINGS * np.pi)
-#: Outputs of one matrix: enough to be worth a matrix product, few enough to waste little.
-_COLUMNS = 160
+#: Multiplications of one matrix product. OpenBLAS spreads larger ones over threads, which costs
+#: ten times the CPU time of these (measured) and makes the last bit depend on the machine.
+_PRODUCT_SIZE = 250_000
+_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +47,12 @@ class Resampler:
     def __init__(self, from_hz: int, to_hz: int) -> None:
         common = gcd(from_hz, to_hz)
         up, down = to_hz // common, from_hz // common
-        repeats = max(1, _COLUMNS // up)
+        columns = _columns(down / up)
+        repeats = max(1, columns // up)
         self.from_hz, self.to_hz = from_hz, to_hz
         #: After this many outputs (and `period_inputs` inputs) the phases repeat.
         self.period_outputs, self.period_inputs = up * repeats, down * repeats
-        self._banks = _banks(up, down, self.period_outputs)
+        self._banks = _banks(up, down, self.period_outputs, columns)
 
     def inputs_for(self, start: int, end: int) -> tuple[int, int]:
         """The range of inputs that outputs `start` (a whole period) to `end` depend on."""
@@ -67,35 +70,52 @@ class Resampler:
         count = end - start
         periods = -(-count // self.period_outputs)
         channels = inputs.shape[1]
-        result = np.empty((periods, self.period_outputs, channels), dtype=np.float32)
+        batches = -(-periods // _ROWS)
+        result = np.empty((batches * _ROWS, self.period_outputs, channels), dtype=np.float32)
+        spare = np.zeros((batches * _ROWS - periods) * self.period_inputs, dtype=np.float32)
         first_input = self._banks[0].first_input
+        stride = self.period_inputs * inputs.itemsize
         for channel in range(channels):
-            line = np.ascontiguousarray(inputs[:, channel])
+            line = np.concatenate((inputs[:, channel], spare))
             for bank in self._banks:
                 taps, columns = bank.coefficients.shape
                 windows = as_strided(
                     line[bank.first_input - first_input :],
-                    shape=(periods, taps),
-                    strides=(self.period_inputs * line.itemsize, line.itemsize),
+                    shape=(batches, _ROWS, taps),
+                    strides=(_ROWS * stride, stride, line.itemsize),
                     writeable=False,
                 )
                 at = slice(bank.first_output, bank.first_output + columns)
-                result[:, at, channel] = windows @ bank.coefficients
+                product = windows @ bank.coefficients
+                result[:, at, channel] = product.reshape(-1, columns)
         return result.reshape(-1, channels)[:count]
 
 
+def _half_width(ratio: float) -> float:
+    """Inputs on either side of an output; `ratio` is input rate / output rate."""
+    return ZERO_CROSSINGS * max(1.0, ratio)
+
+
+def _columns(ratio: float) -> int:
+    """Outputs of one matrix: as many as keep `_ROWS` windows by it within `_PRODUCT_SIZE`."""
+    columns = 1
+    while _ROWS * columns * (columns * ratio + 2 * _half_width(ratio)) < _PRODUCT_SIZE:
+        columns += 1
+    return columns
+
+
 @lru_cache(maxsize=8)
-def _banks(up: int, down: int, period_outputs: int) -> tuple[_Bank, ...]:
+def _banks(up: int, down: int, period_outputs: int, columns: int) -> tuple[_Bank, ...]:
     return tuple(
-        _bank(first, min(_COLUMNS, period_outputs - first), up, down)
-        for first in range(0, period_outputs, _COLUMNS)
+        _bank(first, min(columns, period_outputs - first), up, down)
+        for first in range(0, period_outputs, columns)
     )
 
 
 def _bank(first_output: int, columns: int, up: int, down: int) -> _Bank:
     # The band ends below the lower Nyquist frequency by half the transition.
     cutoff = min(1.0, up / down) * (1.0 - _TRANSITION / 2)
-    half_width = ZERO_CROSSINGS / min(1.0, up / down)
+    half_width = _half_width(down / up)
     numbers = np.arange(first_output, first_output + columns)
     whole, part = np.divmod(numbers * down, up)
     first_input = int(whole[0] - np.ceil(half_width))

@@ -62,6 +62,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     Raises:
         SettingsError: the checkpoint is damaged.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / STATE_NAME
@@ -78,7 +79,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             fields["identity"],
             load_file(str(folder / fields["tensors"])),
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise SettingsError(f"{path} is damaged ({error}): start in another --out folder") from error
 
 

@@ -68,7 +68,7 @@ def mix_batch(
     passband, counted = _bandwidths(bandwidth_hz, rules.lost_bandwidth, rng)
     level = 10 ** (rng.uniform(-60.0, 0.0, items) / 20)
     scale = passband * torch.from_numpy(level).float().unsqueeze(1)
-    return _sums(_scaled(voice, scale), _scaled(background, scale), counted, spoken, rng)
+    return _sums(_scaled(voice, scale), _scaled(background, scale), counted, rng)
 
 
 Spectra = tuple[Tensor, Tensor]
@@ -195,7 +195,6 @@ def _sums(
     voice: Spectra,
     background: Spectra,
     counted: Tensor,
-    spoken: np.ndarray,
     rng: np.random.Generator,
 ) -> Batch:
     low, wide = voice
@@ -210,4 +209,6 @@ def _sums(
     cross = torch.cat([low_cross, wide_cross], dim=-1)
     other = torch.cat([low_other, background[1].square()], dim=-1)
     mix = (voice_power + other + 2.0 * cross).clamp(min=0.0)
-    return Batch(mix, voice_power + cross, voice_power, counted, torch.from_numpy(spoken))
+    # A pause may cover all that was said, or a cut-off take it all away.
+    spoken = voice_power.sum((1, 2)) > 1e-4 * mix.sum((1, 2))
+    return Batch(mix, voice_power + cross, voice_power, counted, spoken)

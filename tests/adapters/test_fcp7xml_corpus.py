@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from testkit import fcp7xml_undo as kit
@@ -45,13 +46,9 @@ def uses_of(adapter: Adapter, name: str) -> tuple[Use, ...]:
     return read_uses(adapter.read(corpus(name)))
 
 
-def frames(use: Use, rate: int | Fraction) -> tuple[Fraction, Fraction, Fraction]:
+def frames(use: Use, rate: int | Fraction) -> tuple[Any, ...]:
     """Record in and out and source in, in frames."""
     return use.record.start_s * rate, use.record.end_s * rate, use.source.start_s * rate
-
-
-def in_seconds(use: Use) -> tuple[Span, Fraction | None]:
-    return use.source, use.media_start_s
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -169,7 +166,8 @@ def test_d2_where_premiere_contradicts_itself_the_pairs_other_channel_is_believe
 def test_d3_resolves_one_clip_plays_all_channels(adapter: Adapter) -> None:
     timeline = adapter.read(corpus("llc_xmeml2.xml"))
     facts = timeline_facts(timeline)
-    assert (facts.rate, facts.start_frame, facts.drop_frame) == (60, 216_000, False)
+    assert facts.rate == Fraction(60)
+    assert (facts.start_frame, facts.drop_frame) == (216_000, False)
     uses = read_uses(timeline)
     assert [use.channels for use in uses] == [None] * 9
     assert frames(uses[0], 60) == (306, 122_014, 306)
@@ -185,7 +183,8 @@ def test_the_interview_is_one_stereo_use_between_its_fades(adapter: Adapter) -> 
     (use,) = read_uses(timeline)
     # Both places are written as -1; the fades begin at 6 and end at 44281, out - in is 44275.
     assert frames(use, facts.rate) == (6, 44_281, 0)
-    assert (use.lead_s, use.tail_s) == (0, 0)
+    assert not use.lead_s
+    assert not use.tail_s
     assert use.channels == (0, 1)
     assert use.media_start_s == 67_243 / facts.rate
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,17 +199,17 @@ def test_dsp_has_no_seams_in_film_sound() -> None:
     assert seam_db(Dsp(), samples, rate_hz, 20 * 16_384) < -60
 
 
-@pytest.mark.parametrize(("rate_hz", "steps"), [(44_100, 3), (48_000, 3), (48_000, 8), (32_000, 5)])
+@pytest.mark.parametrize(("rate_hz", "steps"), [(44_100, 2), (48_000, 3), (32_000, 3)])
 def test_demucs_has_no_seams(rate_hz: int, steps: int) -> None:
     engine = Demucs([(tiny_htdemucs(), 1.0)], "random")
     own = engine.geometry(rate_hz, 1)
-    samples = as_samples(voice(6, rate_hz) + noise(6, rate_hz))
+    samples = as_samples(voice(3.3, rate_hz) + noise(3.3, rate_hz))
     assert own.block_samples % 20 == 0
     assert seam_db(engine, samples, rate_hz, steps * own.block_samples // 20) < -60
 
 
-def test_a_wrong_grid_would_be_noticed(tmp_path: Path) -> None:
+def test_a_wrong_grid_would_be_noticed() -> None:
     engine = Demucs([(tiny_htdemucs(), 1.0)], "random")
     step_samples = engine.geometry(RATE_HZ, 1).block_samples // 20
-    samples = as_samples(voice(4) + noise(4))
+    samples = as_samples(voice(3) + noise(3))
     assert seam_db(engine, samples, RATE_HZ, 3 * step_samples + 5_000) > -60

@@ -5,7 +5,7 @@ A new engine joins by being installed and ready; Demucs runs with a tiny model o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ from testkit.sound import as_samples, delay_samples, level_db, noise, voice
 from nlecompanion.engines import demucs_weights
 from nlecompanion.engines.contract import Engine
 from nlecompanion.engines.demucs import Demucs
-from nlecompanion.engines.threads import set_threads
 from nlecompanion.errors import EngineError
 from nlecompanion.model import Samples, Take
 from nlecompanion.plugins import engine_factories
@@ -30,17 +29,6 @@ INSTALLED = [
 NAMES = [*INSTALLED, "demucs-random", "demucs-singing"]
 #: Of these the voice is known to be the take's, so delay and image can be measured.
 HEARING = [name for name in NAMES if name != "demucs-random"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny models are slower with more."""
-    import torch
-
-    before = torch.get_num_threads()
-    set_threads(1)
-    yield
-    set_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lxml import etree
+from testkit.fcp7xml_elements import (
+    characteristics,
+    effect,
+    el,
+    rate_element,
+    ticks_of,
+    timecode_element,
+)
 
-from nlecompanion.units import timecode_from_frames
-
-TICKS_HZ = 254_016_000_000
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n'
 
 
@@ -115,27 +120,27 @@ def _document(
     sound = [element for track in tracks for element in _track(writer, track)]
     _number_links(sound)
     duration = max((clip.end for track in tracks for clip in track.clips), default=0)
-    audio = _el("audio")
+    audio = el("audio")
     if writer.premiere:
-        audio.append(_el("numOutputChannels", "2"))
-        audio.append(_el("format", _characteristics(48_000)))
+        audio.append(el("numOutputChannels", "2"))
+        audio.append(el("format", characteristics(48_000)))
     audio.extend(sound)
-    picture = _el("track", *writer.picture, _el("enabled", "TRUE"), _el("locked", "FALSE"))
-    clock = _timecode(start_frame, writer.rate, drop_frame, with_frame=True)
-    sequence = _el(
+    picture = el("track", *writer.picture, el("enabled", "TRUE"), el("locked", "FALSE"))
+    clock = timecode_element(start_frame, writer.rate, drop_frame, with_frame=True)
+    sequence = el(
         "sequence",
-        _el("uuid", "5d1c8a52-7c1e-4d4f-9c35-0d0f6b8a4a11") if writer.premiere else None,
-        _el("duration", str(duration)),
-        _rate(writer.rate),
-        _el("name", name),
-        _el("media", _el("video", picture), audio),
+        el("uuid", "5d1c8a52-7c1e-4d4f-9c35-0d0f6b8a4a11") if writer.premiere else None,
+        el("duration", str(duration)),
+        rate_element(writer.rate),
+        el("name", name),
+        el("media", el("video", picture), audio),
         clock,
-        _el("labels", _el("label2", "Forest")) if writer.premiere else None,
+        el("labels", el("label2", "Forest")) if writer.premiere else None,
     )
     if writer.premiere:
         sequence.set("id", "sequence-1")
         sequence.set("TL.SQAudioVisibleBase", "0")
-    root = _el("xmeml", sequence)
+    root = el("xmeml", sequence)
     root.set("version", version)
     etree.indent(root, "\t")
     return (_DECLARATION + etree.tostring(root, encoding="unicode") + "\n").encode()
@@ -150,12 +155,12 @@ def _track(writer: _Writer, track: Track) -> list[etree._Element]:
     elements = []
     for index, lane in enumerate(lanes):
         items = _with_crossfades(writer, track, lane)
-        element = _el(
+        element = el(
             "track",
             *items,
-            _el("enabled", "TRUE" if track.enabled else "FALSE"),
-            _el("locked", "FALSE"),
-            _el("outputchannelindex", str(index + 1)) if writer.premiere else None,
+            el("enabled", "TRUE" if track.enabled else "FALSE"),
+            el("locked", "FALSE"),
+            el("outputchannelindex", str(index + 1)) if writer.premiere else None,
         )
         if writer.premiere:
             if track.name:
@@ -178,14 +183,14 @@ def _with_crossfades(
             continue
         cut = track.clips[n].end
         items.append(
-            _el(
+            el(
                 "transitionitem",
-                _el("start", str(cut - 5)),
-                _el("end", str(cut + 5)),
-                _el("alignment", "center"),
-                _el("cutPointTicks", str(_ticks(5, writer.rate))) if writer.premiere else None,
-                _rate(writer.rate),
-                _el("effect", _el("name", "Cross Fade (+3dB)"), _el("mediatype", "audio")),
+                el("start", str(cut - 5)),
+                el("end", str(cut + 5)),
+                el("alignment", "center"),
+                el("cutPointTicks", str(ticks_of(5, writer.rate))) if writer.premiere else None,
+                rate_element(writer.rate),
+                el("effect", el("name", "Cross Fade (+3dB)"), el("mediatype", "audio")),
             )
         )
         _stretch(element, "end", "out", 5, track.clips[n], writer.rate)
@@ -202,7 +207,7 @@ def _stretch(
     place.text = str(int(place.text or 0) + round(frames / rate * clip.media.rate))
     ticks = element.find(f"pproTicks{source.capitalize()}")
     if ticks is not None:
-        ticks.text = str(_ticks(int(place.text), clip.media.rate))
+        ticks.text = str(ticks_of(int(place.text), clip.media.rate))
 
 
 def _clip(writer: _Writer, clip: Clip, width: int) -> list[etree._Element]:
@@ -228,23 +233,23 @@ def _clipitem(writer: _Writer, clip: Clip, clip_id: str, channel: int | None) ->
     media, out = clip.media, clip.source_out(writer.rate)
     filters = []
     if clip.speed_percent != 100:
-        filters.append(_effect("timeremap", "speed", f"{clip.speed_percent:g}"))
+        filters.append(effect("timeremap", "speed", f"{clip.speed_percent:g}"))
     if clip.gain is not None and channel is not None:
-        filters.append(_effect("audiolevels", "level", f"{clip.gain:g}"))
-    source = _el("sourcetrack", _el("mediatype", "audio"), _el("trackindex", str(channel)))
-    element = _el(
+        filters.append(effect("audiolevels", "level", f"{clip.gain:g}"))
+    source = el("sourcetrack", el("mediatype", "audio"), el("trackindex", str(channel)))
+    element = el(
         "clipitem",
-        _el("masterclipid", f"master-{media.path.name}") if writer.premiere else None,
-        _el("name", media.path.name),
-        _el("enabled", "TRUE" if clip.enabled else "FALSE"),
-        _el("duration", str(media.frames)),
-        _rate(media.rate),
-        _el("start", str(clip.start)),
-        _el("end", str(clip.end)),
-        _el("in", str(clip.source_in)),
-        _el("out", str(out)),
-        _el("pproTicksIn", str(_ticks(clip.source_in, media.rate))) if writer.premiere else None,
-        _el("pproTicksOut", str(_ticks(out, media.rate))) if writer.premiere else None,
+        el("masterclipid", f"master-{media.path.name}") if writer.premiere else None,
+        el("name", media.path.name),
+        el("enabled", "TRUE" if clip.enabled else "FALSE"),
+        el("duration", str(media.frames)),
+        rate_element(media.rate),
+        el("start", str(clip.start)),
+        el("end", str(clip.end)),
+        el("in", str(clip.source_in)),
+        el("out", str(out)),
+        el("pproTicksIn", str(ticks_of(clip.source_in, media.rate))) if writer.premiere else None,
+        el("pproTicksOut", str(ticks_of(out, media.rate))) if writer.premiere else None,
         _file(writer, media, clip.offline),
         *filters,
         source if channel is not None else None,
@@ -255,28 +260,28 @@ def _clipitem(writer: _Writer, clip: Clip, clip_id: str, channel: int | None) ->
 
 def _file(writer: _Writer, media: Media, offline: bool) -> etree._Element:
     if offline:
-        element = _el("file", _el("name", media.path.name))
-        element.set("id", writer.id("file"))
+        element = el("file", el("name", media.path.name))
+        element.set("id", f"file-offline-{media.path.name}")
         return element
     known = media in writer.file_ids
-    element = _el("file")
+    element = el("file")
     element.set("id", writer.file_ids.setdefault(media, writer.id("file")))
     if known:
         return element
     url = quote(media.path.as_posix(), safe="/")
     prefix = "file://localhost" if writer.premiere else "file://"
-    audio = _el(
-        "audio", _characteristics(media.sample_rate_hz), _el("channelcount", str(media.channels))
+    audio = el(
+        "audio", characteristics(media.sample_rate_hz), el("channelcount", str(media.channels))
     )
-    video = _el("video", _el("samplecharacteristics", _el("width", "1920"), _el("height", "1080")))
+    video = el("video", el("samplecharacteristics", el("width", "1920"), el("height", "1080")))
     element.extend(
         (
-            _el("name", media.path.name),
-            _el("pathurl", prefix + url),
-            _rate(media.rate),
-            _el("duration", str(media.frames)),
-            _timecode(media.start_frame, media.rate, media.drop_frame, writer.premiere),
-            _el("media", video if media.picture else None, audio),
+            el("name", media.path.name),
+            el("pathurl", prefix + url),
+            rate_element(media.rate),
+            el("duration", str(media.frames)),
+            timecode_element(media.start_frame, media.rate, media.drop_frame, writer.premiere),
+            el("media", video if media.picture else None, audio),
         )
     )
     return element
@@ -285,10 +290,10 @@ def _file(writer: _Writer, media: Media, offline: bool) -> etree._Element:
 def _links(writer: _Writer, ids: list[str]) -> list[etree._Element]:
     links = []
     for clip_id in ids:
-        link = _el("link", _el("linkclipref", clip_id))
+        link = el("link", el("linkclipref", clip_id))
         if writer.premiere:
-            link.extend((_el("mediatype", "audio"), _el("trackindex", "0"), _el("clipindex", "0")))
-            link.append(_el("groupindex", "1"))
+            link.extend((el("mediatype", "audio"), el("trackindex", "0"), el("clipindex", "0")))
+            link.append(el("groupindex", "1"))
         links.append(link)
     return links
 
@@ -309,49 +314,3 @@ def _number_links(tracks: list[etree._Element]) -> None:
         link.find("mediatype").text = "video" if place is None else "audio"  # type: ignore[union-attr]
         for tag, value in zip(("trackindex", "clipindex"), place or (1, 1), strict=True):
             link.find(tag).text = str(value)  # type: ignore[union-attr]
-
-
-def _effect(effect_id: str, parameter: str, value: str) -> etree._Element:
-    return _el(
-        "filter",
-        _el(
-            "effect",
-            _el("name", effect_id),
-            _el("effectid", effect_id),
-            _el("parameter", _el("parameterid", parameter), _el("value", value)),
-        ),
-    )
-
-
-def _characteristics(rate_hz: int) -> etree._Element:
-    return _el("samplecharacteristics", _el("depth", "16"), _el("samplerate", str(rate_hz)))
-
-
-def _rate(rate: Fraction) -> etree._Element:
-    ntsc = rate.denominator == 1001
-    timebase = rate * 1001 / 1000 if ntsc else rate
-    return _el("rate", _el("timebase", str(timebase)), _el("ntsc", "TRUE" if ntsc else "FALSE"))
-
-
-def _timecode(frame: int, rate: Fraction, drop_frame: bool, with_frame: bool) -> etree._Element:
-    return _el(
-        "timecode",
-        _rate(rate),
-        _el("string", timecode_from_frames(frame, rate, drop_frame)),
-        _el("frame", str(frame)) if with_frame else None,
-        _el("displayformat", "DF" if drop_frame else "NDF"),
-    )
-
-
-def _ticks(frames: int, rate: Fraction) -> int:
-    return round(frames * TICKS_HZ / rate)
-
-
-def _el(tag: str, *content: str | etree._Element | None) -> etree._Element:
-    element = etree.Element(tag)
-    for part in content:
-        if isinstance(part, str):
-            element.text = part
-        elif part is not None:
-            element.append(part)
-    return element

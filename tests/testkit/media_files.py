@@ -23,7 +23,7 @@ from nlecompanion.model import Samples
 PICTURE_SIZE = "64x36"
 
 
-def test_sound(length_samples: int, channels: int, rate_hz: int, seed: int = 1) -> Samples:
+def varied_sound(length_samples: int, channels: int, rate_hz: int, seed: int = 1) -> Samples:
     """Sound that differs everywhere and in every channel: tones, noise, a slow swell."""
     generator = np.random.default_rng(seed)
     time_s = np.arange(length_samples)[:, None] / rate_hz
@@ -32,10 +32,6 @@ def test_sound(length_samples: int, channels: int, rate_hz: int, seed: int = 1) 
     sound = 0.25 * swell * np.sin(2 * np.pi * tones_hz * time_s)
     sound += 0.05 * generator.standard_normal((length_samples, channels))
     return np.asarray(np.clip(sound, -0.99, 0.99), dtype=np.float32)
-
-
-# pytest would take the helper above for a test.
-test_sound.__test__ = False  # type: ignore[attr-defined]
 
 
 def encode(
@@ -65,7 +61,7 @@ def encode(
             sound = sound.filter("asetpts", f"PTS+{float(audio_delay_s):.9f}/TB")
         streams = _split(sound, channels) if split_streams else [sound]
         if video_rate is not None:
-            picture = test_picture(video_rate, Fraction(length_samples, rate_hz))
+            picture = moving_picture(video_rate, Fraction(length_samples, rate_hz))
             if audio_delay_s < 0:
                 picture = picture.filter("setpts", f"PTS+{float(-audio_delay_s):.9f}/TB")
             streams.insert(0, picture)
@@ -79,14 +75,13 @@ def encode(
     return path
 
 
-def test_picture(rate: Fraction, duration_s: Fraction) -> Any:
+def moving_picture(rate: Fraction, duration_s: Fraction) -> Any:
     """An ffmpeg-python node: a small moving picture of whole frames that covers the duration."""
     frames = -(-duration_s * rate // 1)
-    source = f"testsrc=size={PICTURE_SIZE}:rate={rate}:duration={float((frames - Fraction(1, 2)) / rate):.9f}"
+    # Half a frame less, or rounding may add one.
+    seconds = float((frames - Fraction(1, 2)) / rate)
+    source = f"testsrc=size={PICTURE_SIZE}:rate={rate}:duration={seconds:.9f}"
     return ffmpeg.input(source, f="lavfi").video
-
-
-test_picture.__test__ = False  # type: ignore[attr-defined]
 
 
 def _split(sound: Any, channels: int) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +26,10 @@ from testkit.training_sounds import folders
 SHAPE = NetworkShape(width=24, level_radius_frames=20, dilations=(1, 2, 4))
 RECIPE = Recipe(
     seed=7,
-    items=4,
-    item_samples=48_000,
-    voice_slots=12,
-    background_slots=12,
+    items=3,
+    item_samples=24_576,
+    voice_slots=8,
+    background_slots=8,
     voices_a_step=1,
     backgrounds_a_step=1,
     warmup_steps=5,
@@ -66,6 +67,14 @@ def begun(material: Material, out: Path, recipe: Recipe = RECIPE) -> Trainer:
     )
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def clock() -> float:
     return 0.0
 
@@ -73,10 +82,11 @@ def clock() -> float:
 def test_training_improves_held_out_mixtures(material: Material, tmp_path: Path) -> None:
     trainer = begun(material, tmp_path)
     before = trainer.report(0.0)
-    after = run(trainer, Limits(steps=60), lambda _: None, clock)
+    after = run(trainer, Limits(steps=80), lambda _: None, clock)
     assert before.held_gain_db is not None
     assert after.held_gain_db is not None
-    assert after.held_gain_db > before.held_gain_db + 1.0
+    assert after.held_gain_db > before.held_gain_db + 0.7
+    assert abs(after.loss) < 5.0
 
 
 def test_stopping_and_going_on_changes_no_bit(material: Material, tmp_path: Path) -> None:
