@@ -72,6 +72,10 @@ def noise_floor(power: Real) -> Real:
     smooth[[0, -1]] = np.inf
     least = minimum_filter1d(smooth, window_groups, axis=0, mode="nearest")
     least[~np.isfinite(least)] = 0
+    # Near an edge the nearest whole window speaks: half of one may be all voice.
+    first = min(_MINIMUM_GROUPS, (len(least) - 1) // 2)
+    last = max(first, len(least) - 1 - _MINIMUM_GROUPS)
+    least = least[np.clip(np.arange(len(least)), first, last)]
     floor = uniform_filter1d(least, 2 * _AVERAGE_GROUPS + 1, axis=0, mode="nearest")
     # A sound shorter than the window may be all voice: the shorter, the less is its minimum noise.
     share = uniform_filter1d(heard.astype(np.float32), window_groups, mode="nearest")

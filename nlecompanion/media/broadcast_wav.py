@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import unicodedata
@@ -14,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from nlecompanion.errors import NoSpace, NotWritable
+from nlecompanion.media.disk import write_error
 from nlecompanion.media.riff import SIZE_IN_DS64, chunks
 from nlecompanion.model import Samples
 
@@ -127,7 +126,7 @@ class BroadcastWavWriter:
         try:
             self._file = path.open("wb")
         except OSError as error:
-            raise _write_error(path, error) from error
+            raise write_error(path, error) from error
         self._put(
             struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + header + struct.pack("<4sI", b"data", 0)
         )
@@ -168,7 +167,7 @@ class BroadcastWavWriter:
                 self._file.flush()
                 os.fsync(self._file.fileno())
             except OSError as error:
-                raise _write_error(self.path, error) from error
+                raise write_error(self.path, error) from error
         finally:
             self._file.close()
 
@@ -188,7 +187,7 @@ class BroadcastWavWriter:
         try:
             self._file.write(content)
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def _put_at(self, position: int, content: bytes) -> None:
         self._file.seek(position)
@@ -207,18 +206,6 @@ class BroadcastWavWriter:
             self.close()
         else:
             self._file.close()
-
-
-def _write_error(path: Path, error: OSError) -> NoSpace | NotWritable:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(
-            f"The disk is full while writing {path.name} in {path.parent}. "
-            "Free some space, then run again."
-        )
-    return NotWritable(
-        f"{path.name} cannot be written in {path.parent}: {error.strerror}. "
-        "Choose another folder or give this user the right to write there."
-    )
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from nlecompanion.errors import NoSpace, NotWritable
+from nlecompanion.media.disk import write_error
 from nlecompanion.model import Samples
 
 _BYTES_A_SAMPLE = 4
@@ -29,7 +29,7 @@ class ScratchAudio:
         try:
             self._file = path.open("w+b")
         except OSError as error:
-            raise _write_error(path, error) from error
+            raise write_error(path, error) from error
 
     @classmethod
     def create(cls, path: Path, rate_hz: int, channels: int) -> Self:
@@ -55,7 +55,7 @@ class ScratchAudio:
             self._file.write(content.data)
             self._file.flush()
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise write_error(self.path, error) from error
         self.length_samples += samples.shape[0]
 
     def read(self, start_sample: int, count: int) -> Samples:
@@ -92,14 +92,3 @@ class ScratchAudio:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _write_error(path: Path, error: OSError) -> NoSpace | NotWritable:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(
-            f"The disk is full while working in {path.parent}. Free some space, then run again."
-        )
-    return NotWritable(
-        f"{path.parent} cannot be written to: {error.strerror}. "
-        "Choose another folder or give this user the right to write there."
-    )
