@@ -108,7 +108,7 @@ def _profile(name: str, text: str) -> Profile:
             raise SettingsError(f"{key} in profile {name} must be a number, not {value!r}.")
         if not low <= value <= high:
             raise SettingsError(
-                f"{key} in profile {name} must lie between {low} and {high}, not {value}."
+                f"{key} in profile {name} must lie between {low:g} and {high:g}, not {value:g}."
             )
     return Profile(**values)
 

@@ -120,7 +120,11 @@ def _split(
     speech = SpeechMeter(region.rate_hz) if hidden else None
     voice_levels, background_levels = LevelMeter(region.rate_hz), LevelMeter(region.rate_hz)
     for split in split_blocks(
-        engine, take.read, region.length_samples, region.rate_hz, len(region.channels)
+        engine,
+        lambda start, end: take.read(start, end - start),
+        region.length_samples,
+        region.rate_hz,
+        len(region.channels),
     ):
         voice.append(split.voice.samples)
         voice_levels.push(split.voice.samples)

@@ -11,6 +11,7 @@ from typing import Any
 from nlecompanion.errors import UnsupportedDocument
 from nlecompanion.timeline.contract import NAMESPACE
 
+from .guards import refuse_dangerous
 from .source_text import decode, parse
 from .times import (
     DocRange,
@@ -20,11 +21,6 @@ from .times import (
     read_time,
 )
 
-#: Measured with OpenTimelineIO 0.18.1: references may form a ring; the other one ends the process.
-_DANGEROUS = {
-    "SerializableObjectRef": "references between objects, which cannot be patched exactly",
-    "UnknownSchema": "which stands for something that its writer did not understand",
-}
 _COMPOSABLE = frozenset({"Clip", "Gap", "Stack", "Track", "Transition"})
 _ADDRESS = re.compile(r"^tracks/(\d{1,6})(?:/children/(\d{1,9}))?$")
 
@@ -143,8 +139,7 @@ def load(data: bytes, name: str) -> Document:
     timeline, in_collection = _find_timeline(tree, name)
     if schema_of(timeline.get("tracks")) != "Stack":
         raise UnsupportedDocument(f"{name} has a timeline without tracks. Export it again.")
-    if any(word in text for word in (*_DANGEROUS, "\\u")):
-        _refuse_dangerous(tree, name)
+    refuse_dangerous(tree, name)
     document = Document(name, text, tree, timeline, in_collection)
     _check_items(document)
     return document
@@ -164,23 +159,6 @@ def _find_timeline(tree: object, name: str) -> tuple[Json, int | None]:
         )
     what = schema_of(tree) or "something without OTIO_SCHEMA"
     raise UnsupportedDocument(f"{name} holds {what}, not a timeline. Export the whole timeline.")
-
-
-def _refuse_dangerous(tree: object, name: str) -> None:
-    """Schemas on which the library ends the whole process, or never ends."""
-    pending = [tree]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            schema = schema_of(value)
-            if schema in _DANGEROUS:
-                raise UnsupportedDocument(
-                    f"{name} uses {schema}, {_DANGEROUS[schema]}. "
-                    f"Export the timeline from the editing program itself."
-                )
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
 
 
 def _check_items(document: Document) -> None:

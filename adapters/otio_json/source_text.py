@@ -85,7 +85,12 @@ def parse(text: str, name: str) -> Any:
     if "Inf" in text:
         text = _LIBRARY_INFINITY.sub(lambda match: match[1] or "Infinity", text)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unrepeated)
+    except _RepeatedKey as error:
+        raise UnsafeDocument(
+            f"{name} has an object with two members {error.args[0][:60]!r}, of which programs see "
+            f"different ones. Export the timeline again."
+        ) from error
     except json.JSONDecodeError as error:
         cut_off = error.pos >= len(text.rstrip()) or "Unterminated" in error.msg
         what = "ends too early" if cut_off else "is not JSON"
@@ -95,6 +100,19 @@ def parse(text: str, name: str) -> Any:
         ) from error
     except (ValueError, RecursionError) as error:  # thousands of digits; a tiny stack
         raise UnsafeDocument(f"{name} cannot be parsed safely: {error}.") from error
+
+
+class _RepeatedKey(Exception):
+    """An object with two members of one name."""
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; repeated keys have made the OpenTimelineIO library crash natively."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKey(next(key for key in keys if keys.count(key) > 1))
+    return members
 
 
 @dataclass(frozen=True, slots=True)

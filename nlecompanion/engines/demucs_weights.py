@@ -67,9 +67,7 @@ def readiness(folder: Path) -> Readiness:
                 fix=f"{folder} holds .th checkpoints, which are pickles and never opened. "
                 f"Fetch the safetensors with {command}.",
             )
-        return Readiness(
-            ready=False, fix=f"Fetch the weights (about 170 MB, see the licence) with {command}."
-        )
+        return Readiness(ready=False, fix=f"Fetch the weights (mind their licence) with {command}.")
     missing = [bag.file(name).name for name, _ in bag.voices if not bag.file(name).is_file()]
     if missing:
         return Readiness(

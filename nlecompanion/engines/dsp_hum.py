@@ -101,7 +101,7 @@ def _lines(steady: Real, around: Real) -> Real:
     # The top of the parabola through a peak and its neighbours.
     bend = np.minimum(left - 2 * own + right, np.float32(-1e-6))
     place = np.arange(1, level.shape[1] - 1, dtype=np.float32) + (left - right) / (2 * bend)
-    lines = np.full_like(level, np.inf)
+    lines: Real = np.full_like(level, np.inf)
     lines[:, 1:-1] = np.where(peak, place, np.inf)
     return lines
 

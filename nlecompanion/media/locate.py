@@ -55,7 +55,6 @@ def local_path(
         found = _on_disk(place)
         if found is not None:
             return _checked(found, roots)
-    name = re.split(r"[/\\]", url.rstrip("/\\"))[-1] or "The clip's media"
     if not looked:
         raise MediaOffline(
             f"{_shown(url) or 'A clip without a media path'} is not a path on this machine. "
@@ -63,7 +62,7 @@ def local_path(
         )
     places = "; ".join(_shown(str(place)) for place in looked[:_MAX_PLACES_TOLD])
     raise MediaOffline(
-        f"{_shown(name)} is offline. Looked at {places}. Mount its drive, relink the clip, or map "
+        f"{_shown(looked[0].name)} is offline. Looked at {places}. Mount its drive, relink the clip, or map "
         "the editor's folder to a local one (path_map)."
     )
 

@@ -42,8 +42,10 @@ _VIDEO_PACKETS = 32
 _TAIL_S = Fraction(2)
 #: What a container may promise beyond its last packet before we call the file cut off.
 _PROMISE_SLACK_S = Fraction(1, 2)
-#: These state a length that is an estimate from the bit rate; their packets are counted instead.
-_ESTIMATED = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "amr", "mpeg", "mpegvideo"})
+#: Raw streams state a length that is guessed from the bit rate; their packets are counted instead.
+_RAW = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "amr"})
+#: These state where the last block begins, or nothing; their last packets are looked at instead.
+_VAGUE = frozenset({"mpegts", "mpeg", "mpegvideo", "avi", "flv", "asf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def _stream_end_s(
     if look_s is None and container.duration is not None:
         look_s = start.first_s + Fraction(container.duration, 1_000_000)
     found_s = None
-    if look_s is not None and container.format.name not in _ESTIMATED:
+    if look_s is not None and container.format.name not in _RAW:
         found_s = _tail_end_s(container, stream, start, look_s - _TAIL_S)
     if found_s is None:
         # No index, or the picture is longer than the sound: only a walk finds the sound's end.
@@ -289,8 +291,9 @@ def _walked_end_s(path: Path, index: int) -> Fraction:
 
 def _stated_end_s(container: InputContainer, stream: AvAudioStream) -> Fraction | None:
     """Where the container says that the stream ends; None for guesses from the bit rate."""
-    if container.format.name in _ESTIMATED and not stream.start_time:
-        # An MP3 with a LAME header has an encoder delay, hence a start, and an exact length.
+    name = container.format.name
+    # An MP3 with a LAME header has an encoder delay, hence a start, and an exact length.
+    if name in _VAGUE or (name in _RAW and not stream.start_time):
         return None
     if stream.duration is not None:
         return seconds(stream.duration + (stream.start_time or 0), stream.time_base)

@@ -1,4 +1,4 @@
-"""The chunks of a RIFF/WAVE or RF64/BW64 file (EBU Tech 3306)."""
+"""The chunks of RIFF/WAVE and RF64/BW64 files (EBU Tech 3306) and of CAF."""
 
 from __future__ import annotations
 
@@ -58,16 +58,34 @@ def _long_sizes(content: bytes) -> dict[bytes, int]:
 
 
 def missing_sound_bytes(path: Path) -> int:
-    """How many bytes of its stated data chunk a WAVE file lacks; 0 where it is whole or no WAVE.
+    """How many bytes of its stated sound a WAVE or CAF file lacks; 0 where it is whole or neither.
 
     A data size of 0 or all ones without a ds64 chunk states nothing: recorders that were
     switched off leave it, and the sound up to the file's end is good.
     """
     with path.open("rb") as file:
         size_bytes = file.seek(0, 2)
-        for chunk in chunks(file):
+        for chunk in (*chunks(file), *_caf_chunks(file)):
             if chunk.name == b"data":
-                if chunk.size_bytes in (0, SIZE_IN_DS64):
+                if chunk.size_bytes in (0, -1, SIZE_IN_DS64):
                     return 0
                 return max(0, chunk.start + chunk.size_bytes - size_bytes)
     return 0
+
+
+def _caf_chunks(file: BinaryIO) -> Iterator[Chunk]:
+    """The chunks of a Core Audio Format file: an 8-byte header, then 64-bit sizes, big-endian."""
+    file.seek(0)
+    if file.read(8)[:4] != b"caff":
+        return
+    position = 8
+    for _ in range(_MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(12)
+        if len(head) < 12:
+            return
+        name, size_bytes = struct.unpack(">4sq", head)
+        yield Chunk(name, position + 12, size_bytes)
+        if size_bytes < 0:
+            return
+        position += 12 + size_bytes

@@ -80,7 +80,9 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             load_file(str(folder / fields["tensors"])),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise SettingsError(f"{path} is damaged ({error}): start in another --out folder") from error
+        raise SettingsError(
+            f"{path} is damaged ({error}): start in another --out folder"
+        ) from error
 
 
 def save_weights(path: Path, shape: NetworkShape, tensors: dict[str, Tensor]) -> None:
@@ -107,7 +109,9 @@ def load_network(path: Path) -> DialogueNetwork:
     try:
         return read_network(path.read_bytes())
     except (OSError, WeightsUnusable) as error:
-        raise SettingsError(f"{path} cannot be trained on ({error}): give a weights file") from error
+        raise SettingsError(
+            f"{path} cannot be trained on ({error}): give a weights file"
+        ) from error
 
 
 def engine_tensors(network: DialogueNetwork, average: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +18,6 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class _Stopped(Exception):
-    """The user or the system asked the training to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class _Folders:
 @click.option("--items", type=click.IntRange(1, 512), default=8, show_default=True,
               help="Mixtures of 8 s a step.")  # fmt: skip
 @click.option("--pool", type=click.IntRange(4), default=800, show_default=True,
-              help="Voices kept ready as spectra (0.8 MB each), and a quarter more backgrounds.")  # fmt: skip
+              help="Voices kept as spectra, 0.8 MB each; backgrounds a quarter more.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
@@ -80,16 +79,27 @@ def train(**options: Any) -> None:
         compute=torch.float32 if options["exact"] else torch.bfloat16,
         device=torch.device(options["device"]),
     )
-    signal.signal(signal.SIGTERM, _stop)
+    stopped = Event()
     limits = Limits(steps=options["steps"], minutes=options["minutes"])
+    with _ending(stopped):
+        report = run(
+            trainer, limits, lambda r: click.echo(_line(r)), time.monotonic, stopped.is_set
+        )
+    click.echo(_line(report))
+    if stopped.is_set():
+        click.echo(f"Stopped; the same command goes on from {out}.")
+
+
+@contextmanager
+def _ending(stopped: Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the training after its present step, with a checkpoint."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stopped.set()) for number in numbers]
     try:
-        click.echo(_line(run(trainer, limits, lambda r: click.echo(_line(r)), time.monotonic)))
-    except (_Stopped, KeyboardInterrupt):
-        click.echo(f"Stopped at step {trainer.step}; the same command goes on from {out}.")
-
-
-def _stop(_signal: int, _frame: object) -> None:
-    raise _Stopped
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _recipe(options: dict[str, Any]) -> Recipe:

@@ -47,10 +47,12 @@ def input_ratio_db(batch: Batch) -> Tensor:
 
 def magnitude_distance(gains: Tensor, batch: Batch, lost_voice: float) -> Tensor:
     """Weighted mean square distance of magnitudes to the power 0.3, one number an item."""
-    weights = torch.from_numpy(bands.bark_widths()) * batch.counted
-    reference = torch.where(
-        batch.spoken, (batch.voice).sum((1, 2)), batch.mix.sum((1, 2))
-    ) / batch.mix.shape[1] + 1e-20
+    weights = torch.from_numpy(bands.bark_widths()).to(batch.mix.device) * batch.counted
+    reference = (
+        torch.where(batch.spoken, (batch.voice).sum((1, 2)), batch.mix.sum((1, 2)))
+        / batch.mix.shape[1]
+        + 1e-20
+    )
     scale = (bands.BANDS * 0.2 / reference)[:, None, None]
     # The offset keeps the slope at zero finite: 75 dB under the mean band.
     target = (batch.voice * scale + 1e-7).pow(0.15)

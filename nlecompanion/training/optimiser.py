@@ -24,7 +24,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(5):
         gram = work @ work.T
         work = first * work + (second * gram + third * gram @ gram) @ work
-    return (work if wide else work.T).float()
+    result: Tensor = (work if wide else work.T).float()
+    return result
 
 
 class Optimiser:

@@ -20,6 +20,7 @@ from nlecompanion.errors import SettingsError
 from nlecompanion.training import checkpoint as files
 from nlecompanion.training import loss as losses
 from nlecompanion.training.mixing import Batch, MixingRules, mix_batch
+from nlecompanion.training.optimiser import Optimiser
 from nlecompanion.training.pools import Pool, Rooms, background_maker, voice_maker
 from nlecompanion.training.sources import Collection
 
@@ -31,7 +32,7 @@ class Material:
     voices: Collection
     music: Collection
     effects: Collection
-    rooms: Rooms = Rooms()
+    rooms: Rooms = field(default_factory=Rooms)
     held_voices: Collection | None = None
     held_music: Collection | None = None
     held_effects: Collection | None = None
@@ -46,20 +47,20 @@ class Recipe:
     item_samples: int = 8 * bands.RATE_HZ
     voice_slots: int = 800
     background_slots: int = 1000
-    voices_a_step: int = 2
-    backgrounds_a_step: int = 2
+    voices_a_step: int = 1
+    backgrounds_a_step: int = 1
     muon_rate: float = 0.02
     adam_rate: float = 2e-3
     average_decay: float = 0.996
     warmup_steps: int = 100
     decay_fraction: float = 0.25
-    rules: MixingRules = MixingRules()
-    loss: losses.LossWeights = losses.LossWeights()
+    rules: MixingRules = field(default_factory=MixingRules)
+    loss: losses.LossWeights = field(default_factory=losses.LossWeights)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same when a training goes on."""
-        kept = ("seed", "items", "item_samples", "voice_slots", "background_slots")
-        kept += ("voices_a_step", "backgrounds_a_step")
+        pools = ("voice_slots", "background_slots", "voices_a_step", "backgrounds_a_step")
+        kept = ("seed", "items", "item_samples", *pools)
         return {name: value for name, value in asdict(self).items() if name in kept}
 
 
@@ -85,37 +86,31 @@ class Report:
     held_rest_db: float | None
 
 
-@dataclass(slots=True)
 class Trainer:
     """A training that can be stopped after any step."""
 
-    material: Material
-    recipe: Recipe
-    out: Path
-    compute: torch.dtype
-    device: torch.device
-    network: DialogueNetwork
-    step: int = 0
-    decay: tuple[int, int] | None = None
-    _voices: Pool = field(init=False)
-    _backgrounds: Pool = field(init=False)
-
-    def __post_init__(self) -> None:
-        from nlecompanion.training.optimiser import Optimiser
-
-        recipe = self.recipe
+    def __init__(
+        self,
+        material: Material,
+        recipe: Recipe,
+        out: Path,
+        network: DialogueNetwork,
+        compute: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.recipe = recipe
+        self.out = out
+        self.network = network.to(device)
+        self.compute = compute
+        self.device = device
+        self.step = 0
+        self.decay: tuple[int, int] | None = None
+        self.optimiser = Optimiser(network, muon_rate=recipe.muon_rate, adam_rate=recipe.adam_rate)
         self._voices, self._backgrounds = _pools(
-            self.material.voices, self.material.music, self.material.effects, self.material.rooms,
+            material.voices, material.music, material.effects, material.rooms,
             recipe.item_samples, (recipe.voice_slots, recipe.background_slots), recipe.seed,
         )  # fmt: skip
-        self.network.to(self.device)
-        self.optimiser = Optimiser(
-            self.network, muon_rate=recipe.muon_rate, adam_rate=recipe.adam_rate
-        )
-        self.held = _held_out_batches(self.material, recipe)
-
-    optimiser: Any = field(init=False)
-    held: list[Batch] = field(init=False)
+        self._held = _held_out_batches(material, recipe)
 
     def fill_pools(self) -> None:
         """Brings the pools to what they must hold at the present step."""
@@ -162,15 +157,16 @@ class Trainer:
     def report(self, loss: float) -> Report:
         """The present loss and, where something is held out, how the averaged weights do there."""
         seconds = self.step * self.recipe.items * self.recipe.item_samples / bands.RATE_HZ
-        if not self.held:
+        if not self._held:
             return Report(self.step, loss, seconds / 3600, None, None)
         gain_db, rest_db = self._held_scores()
         return Report(self.step, loss, seconds / 3600, gain_db, rest_db)
 
     @torch.no_grad()
     def _held_scores(self) -> tuple[float, float]:
-        gained, rest = [], []
-        for batch in self.held:
+        gained: list[Tensor] = []
+        rest: list[Tensor] = []
+        for batch in self._held:
             moved = _moved(batch, self.device)
             gains = torch.func.functional_call(
                 self.network, self.optimiser.average, (moved.mix, self.compute)
@@ -234,7 +230,7 @@ def start(
     network = DialogueNetwork(state.shape if state else shape)
     if init is not None and state is None:
         network = files.load_network(init).train().requires_grad_(True)
-    trainer = Trainer(material, recipe, out, compute, device, network)
+    trainer = Trainer(material, recipe, out, network, compute, device)
     if state is not None:
         trainer.resume(state)
     trainer.fill_pools()
@@ -244,9 +240,13 @@ def start(
 
 
 def run(
-    trainer: Trainer, limits: Limits, tell: Callable[[Report], None], now_s: Callable[[], float]
+    trainer: Trainer,
+    limits: Limits,
+    tell: Callable[[Report], None],
+    now_s: Callable[[], float],
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """Trains until a limit is met; saves on the way and at the end.
+    """Trains until a limit is met or `stopped` says so; saves on the way and at the end.
 
     The learning rate falls over the last part: of the steps where they are given, else of the
     minutes, by the speed measured so far. A training that had ended goes on at the full rate.
@@ -260,7 +260,7 @@ def run(
         length = max(1, round((limits.steps - first_step) * fraction))
         trainer.decay = trainer.decay or (limits.steps - length, length)
     smooth: float | None = None
-    while not _ended(trainer, limits):
+    while not (stopped() or _ended(trainer, limits)):
         value = trainer.train_step()
         smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
         passed_s = now_s() - begin_s

@@ -169,7 +169,35 @@ def test_a_ring_of_references_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", ["UnknownSchema.1", "Unknown\\u0053chema.1"])
 def test_the_schema_that_ends_the_process_is_refused(tmp_path: Path, label: str) -> None:
     text = PLAIN.replace('"metadata": {}', f'"metadata": {{"x": {{"OTIO_SCHEMA": "{label}"}}}}', 1)
-    assert "UnknownSchema" in str(refuse(tmp_path, text))
+    error = refuse(tmp_path, text)
+    assert isinstance(error, UnsafeDocument)
+    assert "UnknownSchema" in str(error)
+
+
+_EXTERNAL = {"OTIO_SCHEMA": "ExternalReference.1", "target_url": "x"}
+CRASHES = [
+    {"OTIO_SCHEMA": "RationalTime.1", "rate": 24, "value": 1, "x": _EXTERNAL},
+    {"OTIO_SCHEMA": "TimeRange.1", "start_time": otio.rt(1), "duration": [_EXTERNAL]},
+    {"OTIO_SCHEMA": "TimeTransform.1", "offset": _EXTERNAL},
+    {"OTIO_SCHEMA": "Box2d.1", "min": {"OTIO_SCHEMA": "V2d.1", "x": [_EXTERNAL]}},
+    {"OTIO_SCHEMA": "Clip.1", "media_references": {"DEFAULT_MEDIA": _EXTERNAL}},
+    {"OTIO_SCHEMA": "Clip.0", "active_media_reference_key": _EXTERNAL},
+    {"OTIO_SCHEMA": "Clip.1", "media_reference": [_EXTERNAL]},
+    {"OTIO_SCHEMA": "Marker.1", "marked_range": _EXTERNAL},
+]
+
+
+@pytest.mark.parametrize("value", CRASHES, ids=lambda value: str(value["OTIO_SCHEMA"]))
+def test_what_crashes_the_library_natively_is_refused(tmp_path: Path, value: Any) -> None:
+    tree = otio.timeline([otio.picture()]) | {"metadata": {"x": [value]}}
+    assert isinstance(refuse(tmp_path, json.dumps(tree)), UnsafeDocument)
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    """They made the library crash natively, and programs disagree on which of them counts."""
+    error = refuse(tmp_path, PLAIN.replace('"name": "A003"', '"name": "A003", "name": "B"', 1))
+    assert isinstance(error, UnsafeDocument)
+    assert "'name'" in str(error)
 
 
 def test_a_newer_schema_is_named(tmp_path: Path) -> None:

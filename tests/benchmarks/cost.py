@@ -74,10 +74,20 @@ def engines() -> dict[str, Any]:
         if factory.readiness().ready and factory.merit_db is not None
     }
     if "demucs" not in ready:
-        from testkit.engines import random_demucs
-
-        ready["demucs (random weights)"] = random_demucs()
+        ready["demucs (random weights)"] = _random_demucs()
     return ready
+
+
+def _random_demucs() -> Any:
+    """Demucs as large as the published htdemucs, with weights that mean nothing."""
+    import torch
+    from demucs.htdemucs import HTDemucs
+
+    from nlecompanion.engines.demucs import Demucs
+
+    torch.manual_seed(0)
+    model = HTDemucs(["drums", "bass", "other", "vocals"], segment=Fraction(39, 5))
+    return Demucs([(model.eval(), 1.0)], "random")
 
 
 def bare_seconds(engine: Any, wav: Path, seconds: int) -> float:
@@ -88,7 +98,7 @@ def bare_seconds(engine: Any, wav: Path, seconds: int) -> float:
     samples = samples[: seconds * RATE_HZ]
     start_s = time.perf_counter()
     for _ in split_blocks(
-        engine, lambda at, n: samples[at : at + n], len(samples), RATE_HZ, samples.shape[1]
+        engine, lambda start, end: samples[start:end], len(samples), RATE_HZ, samples.shape[1]
     ):
         pass
     return time.perf_counter() - start_s

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from separation_metrics import (
+from benchmarks.separation_metrics import (
     Mono,
     Scores,
     level_change_db,
@@ -27,7 +27,7 @@ from separation_metrics import (
     si_sdr_db,
     silent_mask,
 )
-from separation_peers import Line, peer_lines
+from benchmarks.separation_peers import Line, peer_lines
 
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.contract import Engine

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -94,23 +95,21 @@ def _at_16k(samples: Mono, rate_hz: int) -> Mono:
 def _pesq(estimate: Mono, clean: Mono) -> float | None:
     if find_spec("pesq") is None:
         return None
-    from pesq import NoUtterancesError, pesq
-
+    package = import_module("pesq")
     try:
-        return float(pesq(_JUDGED_HZ, clean, estimate, "wb"))
-    except NoUtterancesError:
+        return float(package.pesq(_JUDGED_HZ, clean, estimate, "wb"))
+    except package.NoUtterancesError:
         return 1.0
 
 
 def _stoi(estimate: Mono, clean: Mono) -> float | None:
     if find_spec("pystoi") is None:
         return None
-    from pystoi import stoi
-
+    package = import_module("pystoi")
     with warnings.catch_warnings():
         # It warns where too little speech is left, and then gives 1e-5: that is the score.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return float(stoi(clean, estimate, _JUDGED_HZ))
+        return float(package.stoi(clean, estimate, _JUDGED_HZ))
 
 
 #: Calibration of DNSMOS P.835 (Reddy et al. 2022), highest power first: SIG, BAK, OVRL.

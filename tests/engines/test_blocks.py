@@ -77,7 +77,7 @@ def test_an_empty_region_has_no_splits() -> None:
 
 def test_blocks_are_anchored_and_have_their_context() -> None:
     engine = halving(Geometry(1000, 200, 100))
-    ramp = np.arange(1, 2501, dtype=np.float32)[:, None] / 4096
+    ramp = np.arange(1, 2501, dtype=np.float32)[:, None] / np.float32(4096)
     run(engine, ramp)
     ends = [(take.samples[0, 0] * 4096 - 1, take.samples[-1, 0] * 4096) for take in engine.takes]
     assert ends == [(0, 1200), (800, 2200), (1800, 2500)]
@@ -176,13 +176,13 @@ def seam_db(engine: Engine, samples: Samples, rate_hz: int, blocks: int) -> floa
     return level_db(found - whole) - level_db(whole)
 
 
-@pytest.mark.parametrize(("rate_hz", "steps"), [(48_000, 5), (48_000, 13), (44_100, 7)])
+@pytest.mark.parametrize(("rate_hz", "steps"), [(48_000, 11), (44_100, 16)])
 def test_dsp_has_no_seams(rate_hz: int, steps: int) -> None:
     # Everything that it adapts to changes on the way: noise comes and goes, and hum.
-    speech, hiss = voice(40, rate_hz), noise(40, rate_hz, -45)
-    hiss[: 15 * rate_hz] *= 0.1
-    hum = sum(tone(50 * k, 40, rate_hz, -40 - 3 * k) for k in (1, 2, 3, 5))
-    hum = hum * (np.arange(len(speech)) > 22 * rate_hz)
+    speech, hiss = voice(26, rate_hz), noise(26, rate_hz, -45)
+    hiss[: 9 * rate_hz] *= 0.1
+    lines = [tone(50 * k, 26, rate_hz, -40 - 3 * k) for k in (1, 2, 3, 5)]
+    hum = np.sum(lines, axis=0) * (np.arange(len(speech)) > 15 * rate_hz)
     grid = 16_384 if rate_hz == 48_000 else 14_336
     samples = as_samples(speech + hiss + hum)
     assert seam_db(Dsp(), samples, rate_hz, steps * grid) < -60
@@ -196,7 +196,7 @@ def test_dsp_geometry_lies_on_the_grid_that_this_file_cuts_by() -> None:
 
 def test_dsp_has_no_seams_in_film_sound() -> None:
     samples, rate_hz = read_sound(shared("audio/film/sintel_trailer_48k.ogg"))
-    assert seam_db(Dsp(), samples, rate_hz, 20 * 16_384) < -60
+    assert seam_db(Dsp(), samples[: 40 * rate_hz], rate_hz, 40 * 16_384) < -60
 
 
 @pytest.mark.parametrize(("rate_hz", "steps"), [(44_100, 2), (48_000, 3), (32_000, 3)])

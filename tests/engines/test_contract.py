@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from testkit.engines import SingingModel, write_demucs_bag
-from testkit.sound import as_samples, delay_samples, level_db, noise, voice
+from testkit.sound import Wave, as_samples, delay_samples, level_db, noise, voice
 
 from nlecompanion.engines import demucs_weights
 from nlecompanion.engines.contract import Engine
@@ -166,7 +166,7 @@ def test_a_panned_voice_stays_where_it_is(hearing: Engine) -> None:
 def test_every_channel_of_six_is_heard(hearing: Engine) -> None:
     silent = np.zeros(48_000)
     for place in (2, 5):
-        channels = [silent] * 6
+        channels: list[Wave] = [silent] * 6
         channels[place] = voice(1)
         found = check_promises(hearing, as_samples(*channels), 48_000)
         assert level_db(found[:, place]) > -30

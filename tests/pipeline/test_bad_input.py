@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
@@ -214,3 +215,18 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         made.append({str(p.relative_to(delivery.folder)): p.read_bytes() for p in files})
         shutil.rmtree(delivery.folder)
     assert made[0] == made[1]
+
+
+def test_a_region_of_many_blocks_keeps_its_length_and_place(tmp_path: Path) -> None:
+    media = wav(tmp_path / "long.wav", seconds=100)
+    cut = document(tmp_path, [Clip(media, 0, 2400, 50)])
+    delivery = run(cut, Settings(engine="dsp"), Place(tmp_path))
+    assert reasons(delivery) == [None]
+    assert delivery.folder is not None
+    cleaned, _ = soundfile.read(delivery.folder / "clips" / "long DX.wav", dtype="float32")
+    original, _ = soundfile.read(media.path, dtype="float32")
+    assert cleaned.shape == original.shape
+    for start in range(0, len(original), RATE_HZ * 10):
+        part, whole = cleaned[start:, 0][: RATE_HZ * 5], original[start:, 0][: RATE_HZ * 5]
+        likeness = float(part @ whole / np.sqrt((part @ part) * (whole @ whole)))
+        assert likeness > 0.9

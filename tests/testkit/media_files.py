@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import ffmpeg
 import numpy as np
 
@@ -21,6 +21,8 @@ from nlecompanion.media.programs import (
 from nlecompanion.model import Samples
 
 PICTURE_SIZE = "64x36"
+#: Muxers of suffixes that ffmpeg would take for something else.
+_FORMATS = {".m4v": "mp4", ".m4a": "mp4"}
 
 
 def varied_sound(length_samples: int, channels: int, rate_hz: int, seed: int = 1) -> Samples:
@@ -48,7 +50,7 @@ def encode(
 ) -> Path:
     """Writes `samples` to `path` in the container that its suffix names.
 
-    With `video_rate` a small test picture of the same length is added, with `split_streams`
+    With `video_rate` a small moving picture of the same length is added, with `split_streams`
     every channel becomes its own mono stream (as in MXF); the sound begins `audio_delay_s` after
     the picture (before it where negative). `options` are ffmpeg's output options.
     """
@@ -68,11 +70,18 @@ def encode(
             options.setdefault("vcodec", "mpeg2video" if path.suffix == ".mxf" else "mpeg4")
         if codec is not None:
             options["acodec"] = codec
-        if timecode is not None:
-            options["timecode"] = timecode
-        output = ffmpeg.output(*streams, file_address(path), **options)
-        run(find_ffmpeg(), ffmpeg_arguments(output.overwrite_output()))
+        mux(streams, path, timecode, **options)
     return path
+
+
+def mux(streams: list[Any], path: Path, timecode: str | None = None, **options: Any) -> None:
+    """Writes ffmpeg-python streams to `path`."""
+    if path.suffix in _FORMATS:
+        options.setdefault("f", _FORMATS[path.suffix])
+    if timecode is not None:
+        options["timecode"] = timecode
+    output = ffmpeg.output(*streams, file_address(path), **options)
+    run(find_ffmpeg(), ffmpeg_arguments(output.overwrite_output()))
 
 
 def moving_picture(rate: Fraction, duration_s: Fraction) -> Any:
@@ -93,19 +102,16 @@ def _split(sound: Any, channels: int) -> list[Any]:
 
 def decode_whole(path: Path, stream: int = 0) -> Samples:
     """The whole stream as ffmpeg's command line decodes it: shape (samples, channels)."""
-    channels = _channels(path, stream)
+    with av.open(file_address(path)) as container:
+        channels = container.streams.audio[stream].codec_context.channels
     output = media_input(path)[f"a:{stream}"].output("pipe:1", f="f32le", acodec="pcm_f32le")
     raw = run(find_ffmpeg(), ffmpeg_arguments(output))
     return np.frombuffer(raw, dtype="<f4").reshape(-1, channels)
 
 
-def _channels(path: Path, stream: int) -> int:
-    import av
-
-    with av.open(file_address(path)) as container:
-        return int(container.streams.audio[stream].codec_context.channels)
-
-
-def speech_files(shared: Path) -> Sequence[Path]:
-    """Real speech of the shared material, in a fixed order."""
-    return sorted((shared / "audio" / "speech").glob("*.flac"))
+def cut_short(path: Path, share: float) -> Path:
+    """A copy of `path` beside it that ends early, as after a broken copy."""
+    cut = path.with_name(f"cut short {path.name}")
+    content = path.read_bytes()
+    cut.write_bytes(content[: int(len(content) * share)])
+    return cut

@@ -21,10 +21,10 @@ def tone(
     frequency_hz: float, length_s: float, rate_hz: int = 48_000, level_db: float = -20
 ) -> Wave:
     """A sine whose mean square is `level_db` below full scale."""
-    amplitude = np.sqrt(2) * 10 ** (level_db / 20)
-    return amplitude * np.sin(
-        2 * np.pi * frequency_hz * np.arange(int(length_s * rate_hz)) / rate_hz
-    )
+    amplitude = 2**0.5 * 10 ** (level_db / 20)
+    place = np.arange(int(length_s * rate_hz))
+    wave: Wave = amplitude * np.sin(2 * np.pi * frequency_hz * place / rate_hz)
+    return wave
 
 
 def noise(length_s: float, rate_hz: int = 48_000, level_db: float = -40, seed: int = 1) -> Wave:

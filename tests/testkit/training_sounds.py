@@ -22,7 +22,7 @@ def voice(seconds: float, pitch_hz: float, rng: np.random.Generator) -> NDArray[
 
 def folders(root: Path, rng: np.random.Generator) -> tuple[Path, Path, Path]:
     """Speech, music and effects, seven groups each, of 4 s."""
-    made = tuple(root / name for name in ("speech", "music", "effects"))
+    made = (root / "speech", root / "music", root / "effects")
     for folder in made:
         folder.mkdir(parents=True)
     times = np.arange(4 * RATE_HZ) / RATE_HZ

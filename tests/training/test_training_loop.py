@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from testkit.training_sounds import folders
 
 from nlecompanion.engines.dialogue.network import NetworkShape
 from nlecompanion.engines.dialogue.weights import read_network
@@ -20,8 +21,6 @@ from nlecompanion.training.checkpoint import load_checkpoint, load_network
 from nlecompanion.training.cli import train
 from nlecompanion.training.sources import collect
 from nlecompanion.training.trainer import Limits, Material, Recipe, Trainer, run, start
-
-from testkit.training_sounds import folders
 
 SHAPE = NetworkShape(width=24, level_radius_frames=20, dilations=(1, 2, 4))
 RECIPE = Recipe(

@@ -58,4 +58,4 @@ def bark_widths() -> NDArray[np.float32]:
     edges_hz = np.maximum(edges_hz, 0.0)
     bark = 26.81 * edges_hz / (1960.0 + edges_hz) - 0.53
     widths = np.diff(bark)
-    return (widths / widths.sum()).astype(np.float32)
+    return np.asarray(widths / widths.sum(), dtype=np.float32)

@@ -70,7 +70,9 @@ class DialogueFactory:
         try:
             return DialogueEngine(INFO, read_network(content))
         except WeightsUnusable as error:
-            raise EngineError(f"{path} cannot be used ({error}): train again or remove it") from error
+            raise EngineError(
+                f"{path} cannot be used ({error}): train again or remove it"
+            ) from error
 
     def fetch(self) -> None:
         """Nothing to fetch: the weights are in the package."""

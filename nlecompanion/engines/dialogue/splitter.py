@@ -77,7 +77,9 @@ class DialogueEngine:
         """Voice of channels that share their gains, same shape."""
         if not samples.any():
             return np.zeros_like(samples)
-        sound = torch.from_numpy(np.ascontiguousarray(_resampled(samples, rate_hz, bands.RATE_HZ).T))
+        sound = torch.from_numpy(
+            np.ascontiguousarray(_resampled(samples, rate_hz, bands.RATE_HZ).T)
+        )
         spectra = spectrum.analyse(sound)
         power = spectrum.band_powers(spectra).mean(dim=0, keepdim=True)
         gains = spectrum.expand(self._gains(power))
