@@ -6,8 +6,7 @@ them; sound is float32 with shape (samples, channels), full scale = 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -356,7 +355,7 @@ class Delivery:
     timeline: TimelineFacts
     uses: tuple[UseReport, ...]
     losses: tuple[Loss, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    plan: ConformPlan | None = None
 
     @property
     def cleaned(self) -> int:

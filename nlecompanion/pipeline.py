@@ -316,4 +316,4 @@ def _deliver(
         staging.folder / RECEIPT_NAME,
     )
     folder = staging.commit()
-    return Delivery(folder, folder / conformed.name, job.facts, tuple(reports), tuple(losses))
+    return Delivery(folder, folder / conformed.name, job.facts, tuple(reports), tuple(losses), plan)

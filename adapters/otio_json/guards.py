@@ -45,7 +45,7 @@ def refuse_dangerous(tree: object, name: str) -> None:
             fault = None if rule is None else rule(value)
             if fault is not None:
                 raise UnsafeDocument(
-                    f"{name} would crash a program that reads it: {fault}. "
+                    f"{name} may crash a program that reads it: {fault}. "
                     f"Export the timeline again from the editing program itself."
                 )
             pending += [inner for inner in value.values() if isinstance(inner, dict | list)]

@@ -47,6 +47,8 @@ _AAC_FROM_THE_START_S = 60
 _WANDER_S = Fraction(1, 10)
 #: Demuxers whose time stamps may skip on purpose: a pause in a recording, an empty edit.
 _WITH_PAUSES = ("mov,", "matroska", "flv", "asf")
+#: Demuxers round: a seek may land a picture or two late.
+_AIM_EARLIER_S = Fraction(1, 4)
 _PIECE_SAMPLES = 48_000
 
 _Placed = tuple[int, Samples]
@@ -78,7 +80,6 @@ class StreamReader:
         while filled < count and self.end_sample is None:
             piece = self._next_piece()
             if piece is None:
-                self.end_sample = self._position + filled
                 break
             taken = min(len(piece), count - filled)
             block[filled : filled + taken] = piece[:taken]
@@ -88,7 +89,13 @@ class StreamReader:
         return block
 
     def _next_piece(self) -> Samples | None:
-        return self._left_over if self._left_over is not None else next(self._pieces, None)
+        if self._left_over is not None:
+            return self._left_over
+        try:
+            return next(self._pieces)
+        except StopIteration as stop:
+            self.end_sample = stop.value
+            return None
 
     def close(self) -> None:
         """Closes the file."""
@@ -97,26 +104,35 @@ class StreamReader:
 
 def _pieces(
     media: MediaFile, stream: AudioStream, start_sample: int
-) -> Generator[Samples, None, None]:
-    """The sound from `start_sample` on, without gaps."""
+) -> Generator[Samples, None, int]:
+    """The sound from `start_sample` on, without gaps; returns where it ended."""
     preroll_s = Fraction(0) if stream.codec.startswith(_STAND_ALONE) else PREROLL_S
     target = start_sample - int(preroll_s * stream.rate_hz)
     near_s = _AAC_FROM_THE_START_S if stream.codec == "aac" else _FROM_THE_START_S
     if target > near_s * stream.rate_hz:
         try:
-            yield from _trimmed(_placed(media, stream, target), start_sample)
-            return
+            end_sample = yield from _trimmed(_placed(media, stream, target), start_sample)
+            # Nothing at all: the place lies behind the end, and where that is must be found out.
+            if end_sample is not None:
+                return end_sample
         except _SeekFailed as error:
             # Raised before the first piece only, so nothing is given twice.
             logger.info("%s is decoded from its start: %s", media.path.name, error)
-    yield from _trimmed(_placed(media, stream, None), start_sample)
+    end_sample = yield from _trimmed(_placed(media, stream, None), start_sample)
+    return end_sample or 0
 
 
-def _trimmed(placed: Generator[_Placed, None, None], start_sample: int) -> Iterator[Samples]:
+def _trimmed(
+    placed: Generator[_Placed, None, None], start_sample: int
+) -> Generator[Samples, None, int | None]:
+    """What lies after `start_sample`; returns where the last frame ended, if there was any."""
+    end_sample = None
     with closing(placed):
         for position, samples in placed:
-            if position + len(samples) > start_sample:
+            end_sample = position + len(samples)
+            if end_sample > start_sample:
                 yield samples[max(0, start_sample - position) :]
+    return end_sample
 
 
 def _placed(
@@ -129,6 +145,9 @@ def _placed(
         _SeekFailed: before the first frame, where `target` could not be reached exactly.
     """
     start = _origin(media, stream)
+    coarse = start.is_coarse(stream.rate_hz)
+    if target is not None and coarse and start.frame_samples is None:
+        raise _SeekFailed("its clock is coarse and its frames differ in length")
     wander_samples = _WANDER_S * stream.rate_hz
     expected: int | None = 0 if target is None else None
     damaged = False
@@ -136,8 +155,11 @@ def _placed(
         damaged = damaged or damaged_before
         stated = _stated_position(frame, start, stream.rate_hz)
         if expected is None:
+            if coarse and frame.samples != start.frame_samples:
+                # Cut by the demuxer to begin where the seek aimed; the next one is whole.
+                continue
             expected = _first_position(stated, start, stream.rate_hz)
-            if target is None or expected > target + 1:
+            if target is None or expected > target:
                 raise _SeekFailed(f"it landed on sample {expected}, after {target}")
         elif stated is not None and stated - expected > wander_samples:
             hole = round(stated) - expected
@@ -200,8 +222,7 @@ def _seek(
 ) -> None:
     import av
 
-    # A coarse clock rounds; two ticks earlier the frame that holds the target cannot be missed.
-    target_s = start.first_s + Fraction(target, rate_hz) - 2 * start.time_base
+    target_s = start.first_s + Fraction(target, rate_hz) - _AIM_EARLIER_S
     try:
         container.seek(int(target_s / start.time_base), stream=wanted, backward=True)
     except av.FFmpegError as error:
@@ -231,7 +252,7 @@ def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int
     # The clock is too coarse, but frames of one length can only lie on a grid.
     slack_samples = 3 * start.time_base * rate_hz
     if start.frame_samples is None or start.frame_samples < 2 * slack_samples:
-        raise _SeekFailed("its clock is coarse and its frames differ in length")
+        raise _SeekFailed("its frames are too short for so coarse a clock")
     steps = round((stated - start.head_samples) / start.frame_samples)
     position = start.head_samples + steps * start.frame_samples
     if abs(position - stated) > slack_samples:

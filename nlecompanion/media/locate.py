@@ -62,8 +62,8 @@ def local_path(
         )
     places = "; ".join(_shown(str(place)) for place in looked[:_MAX_PLACES_TOLD])
     raise MediaOffline(
-        f"{_shown(looked[0].name)} is offline. Looked at {places}. Mount its drive, relink the clip, or map "
-        "the editor's folder to a local one (path_map)."
+        f"{_shown(looked[0].name)} is offline. Looked at {places}. Mount its drive, relink the "
+        "clip, or map the editor's folder to a local one (path_map)."
     )
 
 

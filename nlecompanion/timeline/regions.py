@@ -119,7 +119,9 @@ def _region(uses: list[Use], file: MediaFile, handles_s: Fraction, rate_hz: int)
     uses_in_order = tuple(sorted(uses, key=lambda use: use.id))
     channels = first.channels or ()
     identity = f"{file.path}|{file.size_bytes}|{file.modified_ns}|{channels}|{rate_hz}"
-    digest = hashlib.sha256(f"{identity}|{start_sample}|{end_sample}".encode()).hexdigest()
+    # One path may stand in a document with two start timecodes: two files to the editor.
+    identity += f"|{first.frame_rate}|{first.media_start_s}|{start_sample}|{end_sample}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()
     return Region(
         id=digest[:12],
         media=file,

@@ -106,9 +106,7 @@ def test_impossible_rates(tmp_path: Path, rate: str, tracks: str) -> None:
     assert isinstance(refuse(tmp_path, text), UnsupportedDocument)
 
 
-@pytest.mark.parametrize(
-    "value", ["NaN", "Infinity", "1e300", "-1.0", '"1"', "null", "[]", "false"]
-)
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e300", "-1.0", '"1"', "null", "false"])
 def test_impossible_durations(tmp_path: Path, value: str) -> None:
     text = json.dumps(otio.timeline([otio.track([otio.clip(86400.0, 777.0)])]))
     assert isinstance(

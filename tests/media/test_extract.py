@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -90,11 +91,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path) -> Callable[[Case], tuple[MediaFile, Samples]]:
     """Makes the case's file, and its sound on the media's clock from a whole decode."""
 
+    kept: dict[str, tuple[MediaFile, Samples]] = {}
+
     def make(case: Case) -> tuple[MediaFile, Samples]:
+        if case.name in kept:
+            return kept[case.name]
         sound = varied_sound(LENGTH_S * case.rate_hz + 777, case.channels, case.rate_hz)
         path = encode(sound, case.rate_hz, folder / case.name, case.codec, **case.options)
         media = probe(path)
-        return media, on_the_clock(media, decode_whole(path))
+        kept[case.name] = media, on_the_clock(media, decode_whole(path))
+        return kept[case.name]
 
     return make
 
@@ -244,6 +250,25 @@ def test_a_region_at_another_rate_is_a_stretch_of_the_whole_resampled(
         assert np.abs(got - whole[start:end]).max() <= CLOSE
 
 
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case.name not in ("vorbis.mkv", "aac noise.mp4")],
+    ids=lambda case: case.name,
+)
+def test_only_the_needed_part_is_decoded(
+    case: Case,
+    made: Callable[[Case], tuple[MediaFile, Samples]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No fall back to decoding from the start, which would be right but slow."""
+    caplog.set_level(logging.INFO, "nlecompanion.media.decode")
+    monkeypatch.setattr("nlecompanion.media.decode._AAC_FROM_THE_START_S", 3)
+    media, _ = made(case)
+    region(media, case.rate_hz, 7 * case.rate_hz, 8 * case.rate_hz)
+    assert not [message for message in caplog.messages if "from its start" in message]
+
+
 def test_containers_round_but_do_not_invent(folder: Path) -> None:
     sound = varied_sound(2 * 48_000, 1, 48_000)
     media = probe(encode(sound, 48_000, folder / "short.wav", "pcm_s16le"))
@@ -251,7 +276,7 @@ def test_containers_round_but_do_not_invent(folder: Path) -> None:
     assert not padded[2 * 48_000 :].any()
     with pytest.raises(MediaTooShort, match=r"ends at 2\.000 s.*to 2\.100 s: 0\.100 s"):
         region(media, 48_000, 0, 2 * 48_000 + 4801)
-    with pytest.raises(MediaTooShort):
+    with pytest.raises(MediaTooShort, match=r"ends at 2\.000 s.*to 6\.000 s: 4\.000 s"):
         region(media, 44_100, 44_100 * 5, 44_100 * 6)
 
 

@@ -41,6 +41,7 @@ def test_two_starts_of_one_path_stay_apart() -> None:
         [use(1), use(2, media_start_s=Fraction(0))], {URL: media()}, HANDLES_S, 48_000
     )
     assert [r.media_start_s for r in regions] == [3600, 0]
+    assert regions[0].id != regions[1].id
 
 
 @given(

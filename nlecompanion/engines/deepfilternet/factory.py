@@ -54,12 +54,12 @@ class DeepFilterNetFactory:
     def readiness(self) -> Readiness:
         """Looks for the files; their contents are checked by `create`."""
         folder = _found_folder()
-        missing = [name for name in SHA256 if not (folder / name).is_file()]
+        missing = _missing(folder)
         if not missing:
             return Readiness(ready=True)
         return Readiness(
             ready=False,
-            fix=f"{', '.join(missing)} is missing in {folder}. "
+            fix=f"{folder} lacks {', '.join(missing)}. "
             f"Fetch the weights (9 MB) with `{fetch_command(INFO.name)}`.",
         )
 
@@ -109,9 +109,13 @@ class DeepFilterNetFactory:
 
 
 def _found_folder() -> Path:
-    """The engine's own folder, or the published one beside it where only that is there."""
+    """The engine's own folder, or the published one beside it where only that has the files."""
     own, published = weights_folder(INFO.name), weights_folder(_PUBLISHED_NAME)
-    return published if published.is_dir() and not own.is_dir() else own
+    return published if _missing(own) and not _missing(published) else own
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in SHA256 if not (folder / name).is_file()]
 
 
 def _is_whole(path: Path) -> bool:

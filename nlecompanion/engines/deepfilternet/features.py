@@ -8,14 +8,11 @@ trained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-
-from nlecompanion.model import Samples
 
 Real = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
@@ -108,11 +105,11 @@ def bin_feature(spectra: Spectra) -> Real:
     return np.stack([_early(low.real), _early(low.imag)])[None]
 
 
-def _running_mean(values: NDArray[np.float64], start: Sequence[float]) -> NDArray[np.float64]:
+def _running_mean(values: NDArray[np.float64], start: tuple[float, float]) -> NDArray[np.float64]:
     """m(t) = 0.99 m(t-1) + 0.01 values(t), down each column."""
     from scipy.signal import lfilter
 
-    before = np.linspace(*start, values.shape[1]) * _SMOOTHING
+    before = np.linspace(start[0], start[1], values.shape[1]) * _SMOOTHING
     mean, _ = lfilter([1 - _SMOOTHING], [1, -_SMOOTHING], values, axis=0, zi=before[None])
     return np.asarray(mean)
 
