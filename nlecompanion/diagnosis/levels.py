@@ -21,23 +21,36 @@ class LevelMeter:
 
     def __init__(self, rate_hz: int) -> None:
         self._hop_samples = max(1, int(rate_hz * HOP_S))
-        self._rest: NDArray[np.float64] = np.zeros(0)
+        self._rest: Samples | None = None
         self._powers: list[NDArray[np.float64]] = []
 
     def push(self, block: Samples) -> None:
         """Takes the next block, float32 of shape (samples, channels)."""
-        squares = np.einsum("ij,ij->i", block, block, dtype=np.float64) / block.shape[1]
-        squares = np.concatenate([self._rest, squares])
-        whole = squares.size // self._hop_samples * self._hop_samples
-        self._powers.append(squares[:whole].reshape(-1, self._hop_samples).mean(axis=1))
-        self._rest = squares[whole:]
+        hop = self._hop_samples
+        if self._rest is not None and len(self._rest):
+            # Fill the hop that is begun, so that the rest needs no copy.
+            missing = hop - len(self._rest)
+            self._rest = np.concatenate([self._rest, block[:missing]])
+            block = block[missing:]
+            if len(self._rest) < hop:
+                return
+            self._measure(self._rest)
+        whole = len(block) // hop * hop
+        self._measure(block[:whole])
+        self._rest = block[whole:].copy()
 
     def finish(self) -> NDArray[np.float64]:
         """One mean square (full scale = 1) for every hop, the last one over what there was."""
-        if self._rest.size:
-            self._powers.append(self._rest.mean(keepdims=True))
-            self._rest = self._rest[:0]
+        if self._rest is not None and len(self._rest):
+            self._powers.append(np.array([np.square(self._rest, dtype=np.float64).mean()]))
+            self._rest = None
         return np.concatenate(self._powers) if self._powers else np.zeros(0)
+
+    def _measure(self, block: Samples) -> None:
+        """Whole hops; 960 squares add up in float32 to 1e-6, their mean is kept in float64."""
+        flat = block.reshape(-1, self._hop_samples * block.shape[1])
+        sums = np.einsum("ij,ij->i", flat, flat)
+        self._powers.append(sums.astype(np.float64) / flat.shape[1])
 
 
 def hops_of(spans: Sequence[Span], hops: int) -> NDArray[np.bool_]:

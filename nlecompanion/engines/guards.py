@@ -46,9 +46,9 @@ def require_kept_promise(name: str, take: Take, split: Split, first_sample: int 
             )
         if estimate.rate_hz != take.rate_hz:
             raise _broken(name, f"gave a {part} at {estimate.rate_hz} Hz for {take.rate_hz} Hz")
-        finite = np.isfinite(estimate.samples).all(axis=1)
+        finite = np.isfinite(estimate.samples)
         if not finite.all():
-            position = first_sample + int(np.argmin(finite))
+            position = first_sample + int(np.argmin(finite.all(axis=1)))
             raise _broken(
                 name,
                 f"gave a {part} that is not a number at sample {position} "

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from testkit import otio_json as otio
 from testkit.contract import made_up_plan
+from testkit.otio_specimens import SPECIMENS
 
 from nlecompanion import plugins
 from nlecompanion.errors import (
@@ -24,7 +25,7 @@ from nlecompanion.errors import (
 from nlecompanion.timeline.uses import read_uses
 
 ADAPTER = plugins.adapters()["otio"]
-PLAIN = json.dumps(otio.SPECIMENS["plain"], indent=4)
+PLAIN = json.dumps(SPECIMENS["plain"], indent=4)
 
 
 def refuse(tmp_path: Path, data: bytes | str) -> DocumentError:
@@ -115,7 +116,7 @@ def test_impossible_durations(tmp_path: Path, value: str) -> None:
 
 
 def _changed(*path: Any, value: Any) -> str:
-    tree = copy.deepcopy(dict(otio.SPECIMENS["transitions"]))
+    tree = copy.deepcopy(dict(SPECIMENS["transitions"]))
     holder: Any = tree
     for step in path[:-1]:
         holder = holder[step]
@@ -253,8 +254,8 @@ def _sentence_of(call: Callable[[], object]) -> str | None:
 def test_junk_in_a_good_document_gives_results_or_a_sentence(
     tmp_path: Path, data: st.DataObject
 ) -> None:
-    label = data.draw(st.sampled_from(sorted(otio.SPECIMENS)))
-    tree = copy.deepcopy(dict(otio.SPECIMENS[label]))
+    label = data.draw(st.sampled_from(sorted(SPECIMENS)))
+    tree = copy.deepcopy(dict(SPECIMENS[label]))
     for _ in range(data.draw(st.integers(1, 3))):
         *steps, last = data.draw(st.sampled_from(_places(tree)))
         holder: Any = tree

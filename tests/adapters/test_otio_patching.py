@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from testkit import otio_json as otio
 from testkit.contract import made_up_plan
+from testkit.otio_specimens import SPECIMENS
 from testkit.shared import shared
 
 from nlecompanion import plugins
@@ -44,7 +45,7 @@ def tracks_of(text: str) -> list[Any]:
 
 
 def specimen(tmp_path: Path, label: str) -> Path:
-    return otio.write(tmp_path / "cut.otio", otio.SPECIMENS[label])
+    return otio.write(tmp_path / "cut.otio", SPECIMENS[label])
 
 
 def removed_lines(original: str, delivered: str) -> list[str]:
@@ -62,7 +63,7 @@ def test_only_lines_that_must_change_do(tmp_path: Path, label: str) -> None:
 
 
 def test_odd_spellings_stay(tmp_path: Path) -> None:
-    text = json.dumps(otio.SPECIMENS["plain"], indent=2).replace('"rate": 24.0', '"rate" :2.40e1')
+    text = json.dumps(SPECIMENS["plain"], indent=2).replace('"rate": 24.0', '"rate" :2.40e1')
     odd = '"metadata": {"z": 1.10, "n": -Inf, "big": 170141183460469231731687303715884105728}'
     text = "\ufeff" + text.replace('"metadata": {}', odd, 1).replace("\n", "\r\n")
     path = tmp_path / "cut.otio"
@@ -77,14 +78,14 @@ def test_odd_spellings_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_a_document_on_one_line_stays_on_one(tmp_path: Path, separators: tuple[str, str]) -> None:
     path = tmp_path / "cut.otio"
-    path.write_text(json.dumps(otio.SPECIMENS["plain"], separators=separators))
+    path.write_text(json.dumps(SPECIMENS["plain"], separators=separators))
     delivered = conformed(path)[0]
     assert "\n" not in delivered
     assert delivered == json.dumps(json.loads(delivered), separators=separators)
 
 
 def test_additions_are_indented_like_the_rest(tmp_path: Path) -> None:
-    path = otio.write(tmp_path / "cut.otio", otio.SPECIMENS["transitions"], indent=3)
+    path = otio.write(tmp_path / "cut.otio", SPECIMENS["transitions"], indent=3)
     delivered = conformed(path)[0]
     assert delivered == json.dumps(json.loads(delivered), indent=3)
 
@@ -118,7 +119,7 @@ def test_transitions_come_along(tmp_path: Path) -> None:
         "Clip",
         "Transition",
     ]
-    original = otio.SPECIMENS["transitions"]["tracks"]["children"][1]["children"]
+    original = SPECIMENS["transitions"]["tracks"]["children"][1]["children"]
     assert [c for c in children if "in_offset" in c] == [original[i] for i in (0, 2, 4, 6, 8)]
     assert losses == ()
 
@@ -149,7 +150,7 @@ def test_resolves_metadata_fits_the_new_file(tmp_path: Path) -> None:
     assert len(about[0]["Channels"]) == 2
     assert (
         clips[0]["effects"]
-        == otio.SPECIMENS["resolve"]["tracks"]["children"][1]["children"][0]["effects"]
+        == SPECIMENS["resolve"]["tracks"]["children"][1]["children"][0]["effects"]
     )
 
 
@@ -231,7 +232,7 @@ def test_clips_over_each_other_are_an_error(tmp_path: Path) -> None:
 
 
 def test_notes_of_another_adapter_are_addresses_too(tmp_path: Path) -> None:
-    tree = json.loads(json.dumps(otio.SPECIMENS["plain"]))
+    tree = json.loads(json.dumps(SPECIMENS["plain"]))
     tree["tracks"]["children"][1]["children"][2]["metadata"] = {
         "nlecompanion": {"address": "A1/3:clipitem-7", "use": "u", "record": ["31/6", "5/2"]}
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from testkit import otio_json as otio
+from testkit.otio_specimens import SPECIMENS
 from testkit.shared import shared
 
 from nlecompanion import plugins
@@ -51,7 +52,7 @@ def test_25_fps_media_in_a_23_976_timeline(tmp_path: Path) -> None:
 
 
 def test_reasons_stand_beside_what_they_are_about(tmp_path: Path) -> None:
-    _, uses = read(tmp_path, otio.SPECIMENS["left alone"])
+    _, uses = read(tmp_path, SPECIMENS["left alone"])
     assert reasons(uses) == [
         None,
         Reason.RETIMED,
@@ -99,7 +100,7 @@ def test_the_active_media_reference_counts(tmp_path: Path) -> None:
 
 def test_trims_of_track_and_stack_are_honoured(tmp_path: Path) -> None:
     """The specimen's track lets 20 to 220 through, its stack 10 to 170 of that (24 fps)."""
-    _, uses = read(tmp_path, otio.SPECIMENS["trimmed"])
+    _, uses = read(tmp_path, SPECIMENS["trimmed"])
     frames = [
         tuple(int(second * 24) for second in (use.record.start_s, use.record.duration_s))
         for use in uses
@@ -110,13 +111,13 @@ def test_trims_of_track_and_stack_are_honoured(tmp_path: Path) -> None:
 
 
 def test_transitions_reach_beyond_the_cut(tmp_path: Path) -> None:
-    _, uses = read(tmp_path, otio.SPECIMENS["transitions"])
+    _, uses = read(tmp_path, SPECIMENS["transitions"])
     reach = [(int(use.lead_s * 24), int(use.tail_s * 24)) for use in uses]
     assert reach == [(0, 7), (5, 4), (4, 3), (3, 0)]
 
 
 def test_resolve_says_which_channels(tmp_path: Path) -> None:
-    facts, uses = read(tmp_path, otio.SPECIMENS["resolve"])
+    facts, uses = read(tmp_path, SPECIMENS["resolve"])
     assert [use.channels for use in uses] == [(0, 1), (0, 1), (1,)]
     assert facts.rate == NTSC_24
 
@@ -136,7 +137,7 @@ def test_resolves_later_source_tracks_lie_after_the_first(tmp_path: Path) -> Non
 
 
 def test_premiere_says_rates_and_channels_and_retimed_lengths(tmp_path: Path) -> None:
-    facts, uses = read(tmp_path, otio.SPECIMENS["premiere"])
+    facts, uses = read(tmp_path, SPECIMENS["premiere"])
     assert facts.rate == 25
     assert facts.sample_rate_hz == 44_100
     assert uses[0].channels == (1,)
@@ -168,7 +169,7 @@ def test_premieres_mute_counts(tmp_path: Path) -> None:
 
 
 def test_positions_on_samples_have_no_frame_rate(tmp_path: Path) -> None:
-    _, uses = read(tmp_path, otio.SPECIMENS["samples"])
+    _, uses = read(tmp_path, SPECIMENS["samples"])
     assert [use.frame_rate for use in uses] == [None, None]
     assert uses[0].source == Span(Fraction(65_434, 48_000), Fraction(96_001, 48_000))
 
@@ -202,7 +203,7 @@ def test_a_clip_without_length_leaves_no_place_for_what_follows(tmp_path: Path) 
 
 
 def test_two_timelines_are_one_too_many(tmp_path: Path) -> None:
-    tree = otio.SPECIMENS["collection"] | {"children": [otio.timeline([otio.picture()])] * 2}
+    tree = SPECIMENS["collection"] | {"children": [otio.timeline([otio.picture()])] * 2}
     with pytest.raises(UnsupportedDocument, match="2 timelines"):
         read(tmp_path, tree)
 

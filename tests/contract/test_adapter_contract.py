@@ -15,11 +15,10 @@ from testkit.contract import (
     REAL_CASES,
     Case,
     Conformed,
-    FileEntry,
     conform,
     is_refused,
-    path_of_url,
 )
+from testkit.format_kits import FileEntry, path_of_url
 from testkit.shared import shared
 
 from nlecompanion.model import ConformPlan, Reason

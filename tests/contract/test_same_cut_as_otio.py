@@ -6,7 +6,8 @@ import importlib
 from pathlib import Path
 
 import pytest
-from testkit.contract import CASES, REAL_CASES, Case, made_up_plan, path_of_url
+from testkit.contract import CASES, REAL_CASES, Case, made_up_plan
+from testkit.format_kits import path_of_url
 
 from nlecompanion import plugins
 from nlecompanion.model import Reason
@@ -29,15 +30,27 @@ def test_a_plan_fits_the_neutral_model_of_any_format(case: Case, tmp_path: Path)
 
     again = adapters["otio"].read(path)
     assert again.name == "Cut clean"
-    assert timeline_facts(again).rate == timeline_facts(timeline).rate
+    before, after = timeline_facts(timeline), timeline_facts(again)
+    assert (after.rate, after.start_frame) == (before.rate, before.start_frame)
     found = sorted(
-        (str(path_of_url(use.media_url)), use.record.start_s, use.record.end_s)
+        (
+            str(path_of_url(use.media_url)),
+            use.record.start_s,
+            use.record.end_s,
+            (use.media_start_s or 0) + use.source.start_s,
+        )
         for use in read_uses(again)
         if use.track.startswith("DX clean")
     )
     clips = [clip for track in plan.tracks for clip in track.clips]
     assert found == sorted(
-        (str(clip.media.path), clip.record.start_s, clip.record.end_s) for clip in clips
+        (
+            str(clip.media.path),
+            clip.record.start_s,
+            clip.record.end_s,
+            clip.media.start_s + clip.source_in_s,
+        )
+        for clip in clips
     )
     disabled = [
         use

@@ -1,21 +1,20 @@
-"""What the contract suite needs of a format besides its adapter, and the cases that it runs on.
+"""The cases of the contract suite, and what it does to each.
 
-To add a format: write a `FormatKit` of five small functions and add it, its real documents and
-some documents of your own making to `CASES`.
+To add a format: write a `FormatKit` for it (`testkit.format_kits`), and add documents of your own
+making to `CASES` and its real ones to `REAL_CASES`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from lxml import etree
-from testkit import fcp7xml, fcp7xml_undo, otio_json
+from testkit import fcp7xml, otio_json
+from testkit.format_kits import KITS, FormatKit, path_of_url
+from testkit.otio_specimens import SPECIMENS
 from testkit.shared import SHARED
 
 from nlecompanion import plugins
@@ -36,35 +35,6 @@ from nlecompanion.timeline.uses import read_uses
 #: Where the made-up cleaned files lie: with all that a URL must escape.
 MEDIA_FOLDER = Path("/Volumes/Ton #1/100% Müller & Söhne/对白/DX clean")
 HANDLES_S = Fraction(2)
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """How a delivered document describes one cleaned file; None where the format cannot say."""
-
-    url: str
-    start_s: Fraction
-    duration_s: Fraction
-    duration_step_s: Fraction
-    rate_hz: int | None
-    channels: int | None
-
-
-@dataclass(frozen=True)
-class FormatKit:
-    """A format's own eyes, which do not use the adapter.
-
-    `undo` takes a plan out of a delivered document, `canonical` makes equal documents equal,
-    `picture` gives the canonical picture tracks, `untouched` the canonical form of the element at
-    an address, `entries` the descriptions of the plan's files, `repeated_ids` what is not unique.
-    """
-
-    undo: Callable[[bytes, bytes, ConformPlan], bytes]
-    canonical: Callable[[bytes], object]
-    picture: Callable[[bytes], object]
-    untouched: Callable[[bytes, str], object]
-    entries: Callable[[bytes, ConformPlan], Sequence[FileEntry]]
-    repeated_ids: Callable[[bytes], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -200,12 +170,6 @@ def _made_up_media(uses: Sequence[Use], number: int) -> tuple[Fraction, CleanedM
     )
 
 
-def path_of_url(url: str) -> Path | None:
-    """The path that a `file` URL names; None for anything else."""
-    parts = urlsplit(url)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
-
-
 def is_refused(case: Case, folder: Path) -> str | None:
     """The sentence with which the adapter refuses the case's document, if it does."""
     try:
@@ -215,127 +179,9 @@ def is_refused(case: Case, folder: Path) -> str | None:
     return None
 
 
-def _otio_picture(data: bytes) -> list[Any]:
-    tracks = otio_json.timeline_of(otio_json.loads(data))["tracks"]["children"]
-    return [track for track in tracks if track.get("kind") != "Audio"]
-
-
-def _seconds(time: Mapping[str, Any]) -> Fraction:
-    value, rate = (float(str(time[key]).split()[-1]) for key in ("value", "rate"))
-    nearest = Fraction(round(rate))
-    exact = nearest if abs(rate - nearest) < 1e-6 else Fraction(math.ceil(rate) * 1000, 1001)
-    assert value == int(value), f"{value} is not on the grid of {rate}"
-    return Fraction(int(value)) / exact
-
-
-def _otio_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
-    tracks = otio_json.timeline_of(otio_json.loads(data))["tracks"]["children"]
-    clips = [
-        clip
-        for track in tracks[len(tracks) - len(plan.tracks) :]
-        for clip in track["children"]
-        if clip["OTIO_SCHEMA"].startswith("Clip")
-    ]
-    entries = []
-    for clip in clips:
-        references = clip.get("media_references") or {"": clip["media_reference"]}
-        (reference,) = references.values()
-        about = reference["metadata"]["nlecompanion"]
-        available = reference["available_range"]
-        entries.append(
-            FileEntry(
-                url=reference["target_url"],
-                start_s=_seconds(available["start_time"]),
-                duration_s=_seconds(available["duration"]),
-                duration_step_s=Fraction(0),
-                rate_hz=int(about["rate_hz"].split()[-1]),
-                channels=int(about["channels"].split()[-1]),
-            )
-        )
-    return entries
-
-
-def _otio_repeated_links(data: bytes) -> list[str]:
-    """Link ids of clips on one track that are shared: no two of them can be one shot."""
-    repeated = []
-    for track in otio_json.timeline_of(otio_json.loads(data))["tracks"]["children"]:
-        seen: set[object] = set()
-        for child in track["children"]:
-            for dialect, key in (
-                (otio_json.RESOLVE, "Link Group ID"),
-                (otio_json.PREMIERE, "LinkID"),
-            ):
-                link = child.get("metadata", {}).get(dialect, {}).get(key)
-                if link is not None and (dialect, link) in seen:
-                    repeated.append(f"{dialect} {link}")
-                seen.add((dialect, link))
-    return repeated
-
-
-def _fcp7_untouched(data: bytes, address: str) -> bytes:
-    """The clip of `A2/5:clipitem-7`: sound track 2, fifth child."""
-    track, _, item = address.partition(":")[0].removeprefix("A").partition("/")
-    sequence = next(
-        s for s in etree.fromstring(data).iter("sequence") if s.find("media") is not None
-    )
-    element = list(sequence.findall("media/audio/track")[int(track) - 1])[int(item) - 1]
-    element.tail = None
-    return bytes(etree.tostring(element, method="c14n"))
-
-
-def _fcp7_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
-    wanted = {clip.media.path for track in plan.tracks for clip in track.clips}
-    entries = []
-    for file in etree.fromstring(data).iter("file"):
-        url = file.findtext("pathurl") or ""
-        if path_of_url(url) in wanted:
-            rate = _fcp7_rate(file)
-            clock_rate = _fcp7_rate(file.find("timecode"))
-            channels = file.findtext("media/audio/channelcount")
-            rate_hz = file.findtext("media/audio/samplecharacteristics/samplerate")
-            entries.append(
-                FileEntry(
-                    url=url,
-                    start_s=int(file.findtext("timecode/frame") or "0") / clock_rate,
-                    duration_s=int(file.findtext("duration") or "0") / rate,
-                    duration_step_s=1 / rate,
-                    rate_hz=None if rate_hz is None else int(rate_hz),
-                    channels=None if channels is None else int(channels),
-                )
-            )
-    return entries
-
-
-def _fcp7_rate(holder: etree._Element | None) -> Fraction:
-    assert holder is not None
-    timebase = int(holder.findtext("rate/timebase") or "0")
-    ntsc = (holder.findtext("rate/ntsc") or "").upper() == "TRUE"
-    return Fraction(timebase * 1000, 1001) if ntsc else Fraction(timebase)
-
-
-KITS: Mapping[str, FormatKit] = {
-    "otio": FormatKit(
-        undo=otio_json.undo,
-        canonical=otio_json.canonical,
-        picture=_otio_picture,
-        untouched=lambda data, address: otio_json.item_at(otio_json.loads(data), address),
-        entries=_otio_entries,
-        repeated_ids=_otio_repeated_links,
-    ),
-    "fcp7xml": FormatKit(
-        undo=fcp7xml_undo.undo,
-        canonical=fcp7xml_undo.canonical,
-        picture=fcp7xml_undo.canonical_picture,
-        untouched=_fcp7_untouched,
-        entries=_fcp7_entries,
-        repeated_ids=fcp7xml_undo.repeated_ids,
-    ),
-}
-
-
 def _otio_specimen(label: str) -> Case:
     def write(folder: Path) -> Path:
-        return otio_json.write(folder / "cut.otio", otio_json.SPECIMENS[label])
+        return otio_json.write(folder / "cut.otio", SPECIMENS[label])
 
     return Case("otio", label, write)
 
@@ -377,7 +223,7 @@ def _real_case(format_name: str, path: Path) -> Case:
 
 
 CASES: tuple[Case, ...] = (
-    *(_otio_specimen(label) for label in otio_json.SPECIMENS),
+    *(_otio_specimen(label) for label in SPECIMENS),
     _fcp7_specimen("premiere 25", lambda: fcp7xml.premiere_xml(_fcp7_tracks(Fraction(25)))),
     _fcp7_specimen(
         "premiere 29.97 DF",
