@@ -33,7 +33,8 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nlecompanion")
 @click.option("-v", "--verbose", count=True, help="Say more (-v: what happens, -vv: everything).")
-def main(verbose: int) -> None:
+@click.pass_context
+def main(ctx: click.Context, /, verbose: int) -> None:
     """Cleans the dialogue of an exported timeline and hands back the conformed timeline.
 
     \b
@@ -51,7 +52,9 @@ def main(verbose: int) -> None:
     )
     if not verbose:
         # What fails is told in the summary; a traceback is for those who ask.
-        logging.getLogger("nlecompanion").setLevel(logging.CRITICAL)
+        logger = logging.getLogger("nlecompanion")
+        logger.setLevel(logging.CRITICAL)
+        ctx.call_on_close(lambda: logger.setLevel(logging.NOTSET))
 
 
 def _job_options(command: Any) -> Any:

@@ -302,7 +302,7 @@ def _deliver(
     conformed = staging.folder / f"{stem}{document.suffix}"
     losses += write_conformed(job.adapter, document, plan, conformed)
     if document.suffix != ".otio":
-        write_neutral(job.timeline, plan, job.facts, staging.folder / f"{stem}.otio")
+        write_neutral(job.timeline, plan, staging.folder / f"{stem}.otio")
     write_receipt(
         receipt(
             document_name=document.name,

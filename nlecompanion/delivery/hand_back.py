@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlecompanion.delivery.neutral import conformed_timeline
 from nlecompanion.delivery.staging import disk_errors
-from nlecompanion.media.locate import url_from_path
-from nlecompanion.model import ConformPlan, Loss, TimelineFacts
+from nlecompanion.model import ConformPlan, Loss
+from nlecompanion.plugins import adapters
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -19,18 +18,19 @@ if TYPE_CHECKING:
 RECEIPT_NAME = "receipt.json"
 
 
-def write_neutral(
-    timeline: otio.schema.Timeline, plan: ConformPlan, facts: TimelineFacts, target: Path
-) -> None:
-    """The conformed cut as `.otio`, whatever the format that was dropped."""
-    urls = {
-        clip.media.path: url_from_path(clip.media.path)
-        for track in plan.tracks
-        for clip in track.clips
-    }
-    text = conformed_timeline(timeline, plan, facts, urls).to_json_string(indent=4)
+def write_neutral(timeline: otio.schema.Timeline, plan: ConformPlan, target: Path) -> None:
+    """The conformed cut as `.otio`, whatever the format that was dropped.
+
+    The neutral model is a document like any other: its adapter finds the plan's addresses in the
+    notes that the reading adapter left.
+    """
+    neutral = target.with_name(f".{target.name}")
     with disk_errors(target.parent):
-        target.write_text(text, encoding="utf-8")
+        neutral.write_text(timeline.to_json_string(indent=4), encoding="utf-8")
+        try:
+            adapters()["otio"].patch(neutral, plan, target)
+        finally:
+            neutral.unlink()
 
 
 def write_conformed(

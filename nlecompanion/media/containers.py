@@ -59,7 +59,28 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaUnreadable(_why_unreadable(path, error)) from error
     with container:
+        for stream in container.streams.audio:
+            if stream.codec_context is not None:
+                _own_layout(stream)
         yield container
+
+
+def _own_layout(stream: AvAudioStream) -> None:
+    """Gives the decoder a channel layout of its own, before it is opened.
+
+    Layouts that name channels one by one (`FL+FR+DL+DR`, as editors write into MOV) hold a pointer.
+    PyAV 17.1 to 18.1 frees it with every look at a frame's or decoder's layout, and the process
+    dies. Here it is looked at once and replaced by one without a pointer.
+    """
+    from av.audio.layout import AudioLayout
+
+    context = stream.codec_context
+    layout = context.layout
+    name, channels = layout.name, layout.nb_channels
+    if not channels:
+        return
+    plain = "+" not in name and " (" not in name
+    context.layout = AudioLayout(name if plain else f"{channels} channels")
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

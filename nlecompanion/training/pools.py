@@ -36,11 +36,14 @@ class Rooms:
 
 
 def voice_maker(voices: Collection, rooms: Rooms, length_samples: int) -> Maker:
-    """Makes voices: other speeds in half, a room in a third, clipping in a few."""
+    """Makes voices: other speeds in most, a room in a third, clipping in a few.
+
+    Few voices are free: at another speed each is another person.
+    """
 
     def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
         sound, bandwidth_hz = augment.at_other_speed(
-            voices, length_samples, augment.VOICE_SPEEDS, 0.55, rng
+            voices, length_samples, augment.VOICE_SPEEDS, 0.8, rng
         )
         if rng.random() < 0.35:
             sound = augment.in_room(sound, rooms.draw(rng))

@@ -47,7 +47,7 @@ class Recipe:
     item_samples: int = 8 * bands.RATE_HZ
     voice_slots: int = 800
     background_slots: int = 1000
-    voices_a_step: int = 1
+    voices_a_step: int = 2
     backgrounds_a_step: int = 1
     muon_rate: float = 0.02
     adam_rate: float = 2e-3

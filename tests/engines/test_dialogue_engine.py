@@ -10,7 +10,9 @@ import torch
 
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.dialogue.factory import INFO, DialogueFactory
+from nlecompanion.engines.dialogue import spectrum
 from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
+from nlecompanion.engines.dialogue.refine import REACH_FRAMES, refined
 from nlecompanion.engines.dialogue.splitter import DialogueEngine
 from nlecompanion.errors import EngineError, WeightsMissing
 from nlecompanion.model import Samples, Take
@@ -91,7 +93,7 @@ def test_blocks_agree_with_one_piece_to_60_db(small: DialogueEngine, rate_hz: in
 
 
 def test_a_gain_depends_on_nothing_beyond_the_reach(small: DialogueEngine) -> None:
-    reach = (SMALL.reach_frames + 8) * 512
+    reach = (SMALL.reach_frames + REACH_FRAMES + 8) * 512
     sound = noise(3 * reach + 30_000)
     other = sound.copy()
     other[: len(sound) - 2 * reach] = noise(len(sound) - 2 * reach, seed=9)
@@ -152,6 +154,20 @@ def test_full_scale_clipping_and_dc_come_back_finite(small: DialogueEngine) -> N
     sound = np.clip(noise(48_000) * 100, -1.0, 1.0) * np.float32(0.5) + np.float32(0.5)
     split = small.split(Take(sound.astype(np.float32), 48_000))
     assert np.abs(split.voice.samples).max() < 4.0
+
+
+def test_the_filter_parts_a_gliding_tone_from_a_held_one() -> None:
+    times = torch.arange(3 * 48_000) / 48_000
+    held = 0.3 * torch.sin(2 * torch.pi * 500 * times)
+    gliding = 0.3 * torch.sin(
+        2 * torch.pi * (505 * times + 2.0 * torch.sin(2 * torch.pi * 3 * times))
+    )
+    sounds = spectrum.analyse(torch.stack([held, gliding]))
+    mixture, voice = sounds.sum(0, keepdim=True), sounds[1:]
+    gains = voice[0].abs().square() / sounds.abs().square().sum(0).clamp(min=1e-12)
+    by_gains = (mixture * gains - voice).abs().square().sum()
+    by_filter = (refined(mixture, gains) - voice).abs().square().sum()
+    assert float(by_filter) < 0.8 * float(by_gains)
 
 
 def test_missing_weights_name_the_next_move(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from testkit.media_files import decode_whole, encode, varied_sound
+from testkit.media_files import decode_whole, encode, mux, varied_sound
 from testkit.shared import shared
 
 from nlecompanion.errors import MediaOffline, MediaTooShort, MediaUnreadable, NoAudio
 from nlecompanion.media.extract import length_samples, read_region, whole_channels
 from nlecompanion.media.probe import probe
+from nlecompanion.media.programs import media_input
 from nlecompanion.media.resample import Resampler
 from nlecompanion.model import MediaFile, Samples
 
@@ -146,6 +150,35 @@ def test_a_region_is_that_stretch_of_a_whole_decode(
         assert got.shape == (end - start, case.channels)
         assert got.dtype == np.float32
         assert np.abs(got - whole[start:end]).max() <= case.tolerance, (start, end)
+
+
+READ_STRICTLY = """
+import gc, pathlib, sys
+from nlecompanion.media.extract import read_region
+from nlecompanion.media.probe import probe
+
+for _ in range(3):
+    media = probe(pathlib.Path(sys.argv[1]))
+    blocks = list(read_region(media, (0, 1, 2, 3), 48_000, 0, 150_000))
+    gc.collect()
+print(media.streams[0].layout, sum(map(len, blocks)))
+"""
+
+
+def test_channels_named_one_by_one_do_not_break_the_process(folder: Path) -> None:
+    """As Premiere and Avid write them into MOV; PyAV frees such layouts more than once."""
+    sound = varied_sound(4 * 48_000, 4, 48_000)
+    raw = folder / "four.f32"
+    raw.write_bytes(sound.tobytes())
+    node = media_input(raw, f="f32le", ar=48_000, ch_layout="FL+FR+DL+DR")
+    path = folder / "named one by one.mov"
+    mux([node.audio], path, acodec="pcm_f32le")
+    # glibc then ends a process that frees something twice, instead of letting it go on.
+    strict = os.environ | {"MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
+    command = [sys.executable, "-c", READ_STRICTLY, str(path)]
+    done = subprocess.run(command, env=strict, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "4 channels 150000\n"), done.stderr
+    assert np.array_equal(region(probe(path), 48_000, 0, len(sound)), sound)
 
 
 @pytest.mark.parametrize("name", ["mdn_elf.mp4", "mdn_pig.mp4", "sintel_clip_video.mp4"])

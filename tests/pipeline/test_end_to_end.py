@@ -139,6 +139,23 @@ def test_the_delivery_is_whole(made: tuple[Footage, Delivery, dict[str, str]]) -
     assert hidden == []
 
 
+def test_the_same_cut_stands_beside_it_as_otio(
+    made: tuple[Footage, Delivery, dict[str, str]],
+) -> None:
+    footage, delivery, _ = made
+    assert delivery.folder is not None
+    neutral = delivery.folder / f"{footage.document.stem} clean.otio"
+    uses = read_uses(adapter_for(neutral).read(neutral))
+    cleaned = [use for use in uses if use.track.startswith("DX clean")]
+    expected = sorted((e.record_frame, e.record_frames) for e in footage.cleaned)
+    rate = footage.rate
+    assert expected == sorted(
+        (int(u.record.start_s * rate), int(u.record.duration_s * rate)) for u in cleaned
+    )
+    for use in cleaned:
+        assert local_path(use.media_url, neutral).is_file()
+
+
 def test_a_cleaned_clip_tells_its_timecode(
     made: tuple[Footage, Delivery, dict[str, str]],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,6 +52,9 @@ def path_of_url(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
+_LINKS = ((otio_json.RESOLVE, "Link Group ID"), (otio_json.PREMIERE, "LinkID"))
+
+
 def _otio_picture(data: bytes) -> list[Any]:
     tracks = otio_json.timeline_of(otio_json.loads(data))["tracks"]["children"]
     return [track for track in tracks if track.get("kind") != "Audio"]
@@ -92,20 +96,15 @@ def _otio_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
 
 
 def _otio_repeated_links(data: bytes) -> list[str]:
-    """Link ids of clips on one track that are shared: no two of them can be one shot."""
-    repeated = []
+    """Link ids that more than one clip has, with how many do: no group may grow."""
+    links: Counter[tuple[str, object]] = Counter()
     for track in otio_json.timeline_of(otio_json.loads(data))["tracks"]["children"]:
-        seen: set[object] = set()
         for child in track["children"]:
-            for dialect, key in (
-                (otio_json.RESOLVE, "Link Group ID"),
-                (otio_json.PREMIERE, "LinkID"),
-            ):
+            for dialect, key in _LINKS:
                 link = child.get("metadata", {}).get(dialect, {}).get(key)
-                if link is not None and (dialect, link) in seen:
-                    repeated.append(f"{dialect} {link}")
-                seen.add((dialect, link))
-    return repeated
+                if link is not None:
+                    links[dialect, link] += 1
+    return [f"{link} on {count} clips" for link, count in links.items() if count > 1]
 
 
 def _fcp7_untouched(data: bytes, address: str) -> bytes:

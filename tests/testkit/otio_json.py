@@ -1,4 +1,4 @@
-"""`.otio` for tests: parts to build documents of, and the undo of a conform, without the adapter."""
+"""`.otio` for tests: parts to build documents of, and the undo of a conform; no adapter in it."""
 
 from __future__ import annotations
 

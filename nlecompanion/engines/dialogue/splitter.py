@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, lcm
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nlecompanion.engines.contract import EngineInfo, Geometry
 from nlecompanion.engines.dialogue import bands, spectrum
 from nlecompanion.engines.dialogue.network import DialogueNetwork
+from nlecompanion.engines.dialogue.refine import GROUP_FRAMES, REACH_FRAMES, refined
 from nlecompanion.engines.guards import require_finite, split_of
 from nlecompanion.model import Samples, Split, Take
 
@@ -21,7 +21,7 @@ _COARSEST_GRID_S = 10.0
 
 
 class DialogueEngine:
-    """Voice and background by one network gain a band and frame, with the mixture's phase.
+    """Voice and background by one network gain a band and frame, and a filter found from them.
 
     Mono and stereo get one gain for all channels, from the mean of their powers, so that a stereo
     image does not move. Of more than two channels each is split on its own: dialogue sits in one
@@ -40,16 +40,17 @@ class DialogueEngine:
     def geometry(self, rate_hz: int, channels: int) -> Geometry:
         """Half a minute, with all the context that can change a gain.
 
-        Blocks lie on the grid of the network's tokens, so that cutting changes nothing.
+        Blocks lie on the grid of the tokens and filters, so that cutting changes nothing.
         """
         del channels
-        token = bands.HOP_SAMPLES * self._network.shape.frames_per_token
-        # Resampled positions are whole tokens where 48000 n / rate is a multiple of a token.
-        grid = token * rate_hz // gcd(token * rate_hz, bands.RATE_HZ)
+        step = bands.HOP_SAMPLES * lcm(self._network.shape.frames_per_token, GROUP_FRAMES)
+        # Resampled positions are whole steps where 48000 n / rate is a multiple of a step.
+        grid = step * rate_hz // gcd(step * rate_hz, bands.RATE_HZ)
         if grid > _COARSEST_GRID_S * rate_hz:
             grid = 1
-        # Two windows and the resampler's filter reach beyond the network.
-        reach_samples = (self._network.shape.reach_frames + 8) * bands.HOP_SAMPLES
+        # Two windows and the resampler's filter reach beyond the network and the filter.
+        reach_frames = self._network.shape.reach_frames + REACH_FRAMES + 8
+        reach_samples = reach_frames * bands.HOP_SAMPLES
         context = -(-reach_samples * rate_hz // bands.RATE_HZ)
         return Geometry(
             block_samples=grid * max(1, round(_BLOCK_S * rate_hz / grid)),
@@ -82,17 +83,13 @@ class DialogueEngine:
         )
         spectra = spectrum.analyse(sound)
         power = spectrum.band_powers(spectra).mean(dim=0, keepdim=True)
-        gains = spectrum.expand(self._gains(power))
-        voice = spectrum.synthesise(spectra * gains, sound.shape[-1])
+        gains = spectrum.expand(self._network(power)[0])
+        voice = spectrum.synthesise(refined(spectra, gains), sound.shape[-1])
         restored = _resampled(voice.T.numpy(), bands.RATE_HZ, rate_hz)
         result = np.zeros_like(samples)
         count = min(len(samples), len(restored))
         result[:count] = restored[:count]
         return result
-
-    def _gains(self, power: Tensor) -> Tensor:
-        gains: Tensor = self._network(power)
-        return gains
 
 
 def _resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
