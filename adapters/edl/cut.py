@@ -82,7 +82,9 @@ class Cut:
         Raises:
             DocumentError: the list has none.
         """
-        for event in self.events:
+        number = address.removeprefix("E").partition(":")[0]
+        if number.isascii() and number.isdigit() and 0 < int(number[:9]) <= len(self.events):
+            event = self.events[int(number[:9]) - 1]
             if event.address == address:
                 return event
         raise DocumentError(
