@@ -171,9 +171,7 @@ def parse_list(data: bytes, name: str) -> Written3600:
             f"{name} holds no events of a CMX 3600 list. Export the sequence as a CMX 3600 EDL."
         )
     shared = _shared(events)
-    return Written3600(
-        name, text, title, title_line, fcm_line, list_drops, shared, tuple(locators)
-    )
+    return Written3600(name, text, title, title_line, fcm_line, list_drops, shared, tuple(locators))
 
 
 def parse_event(line: str) -> Written | None:

@@ -129,9 +129,7 @@ class ListWriter:
             yield self._event(entry)
         fade = self._by_ordinal.get(original.fade_to or 0)
         if fade is None or (
-            after is not None
-            and after.record_in == entry.record_out
-            and after.original.transition
+            after is not None and after.record_in == entry.record_out and after.original.transition
         ):
             return
         room = after.record_in - entry.record_out if after is not None else fade.transition
@@ -186,10 +184,7 @@ class ListWriter:
         return [
             f"* SOURCE FILE: {one_line(str(entry.clip.media.path))}",
             f"{NOTE} {CLEANED_WORDS} EVENT {original.number}",
-            *(
-                _LEVEL_REEL.sub(lambda _: f"(REEL {entry.reel}", level)
-                for level in original.levels
-            ),
+            *(_LEVEL_REEL.sub(lambda _: f"(REEL {entry.reel}", level) for level in original.levels),
         ]
 
     def _lines(

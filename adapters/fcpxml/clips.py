@@ -118,12 +118,13 @@ def stand_in(
     element = etree.Element("asset-clip", attributes)
     _append(element, taken.clip_volume, taken.clip_panner)
     if taken.component:
-        component = etree.SubElement(element, "audio-channel-source", srcCh=channels)
+        component = etree.Element("audio-channel-source", srcCh=channels)
         out = None if sound.component is None else sound.component.get("outCh")
         if out is not None:
             component.set("outCh", out)
         component.set("role", role)
         component.extend(taken.component)
+        element.append(component)
     element.extend(taken.clip_filters)
     return element
 

@@ -127,9 +127,15 @@ def carried(
         else:
             result.clip_filters += filters
     if component_volume is not None:
-        place = sum(element.tag in ENHANCEMENTS for element in result.component)
-        result.component.insert(place, component_volume)
+        result.component.append(component_volume)
+    result.component.sort(key=_component_order)
     return result
+
+
+def _component_order(element: etree._Element) -> int:
+    """DTD order: enhancements, volume, filters, mutes."""
+    order = (*ENHANCEMENTS, "adjust-volume", "filter-audio", "mute")
+    return order.index(str(element.tag))
 
 
 def _copies(element: etree._Element, tags: Sequence[str]) -> list[etree._Element]:

@@ -11,7 +11,7 @@ from lxml import etree
 from nlecompanion.errors import DocumentError
 from nlecompanion.model import ConformPlan, Loss, TimelineMarker
 
-from ..fcp7xml.edit import insert, put_after
+from ..fcp7xml.edit import insert, put_after, put_first
 from ..xml_safe import write_xml, xml_text
 from .clips import Shelf, stand_in
 from .document import BUNDLE_INFO, STORY, Document, open_document
@@ -61,8 +61,9 @@ def patch_document(path: Path, plan: ConformPlan, target: Path) -> tuple[Loss, .
     for address in plan.disable:
         switch_off(document, sounds[address])
     _rename(document.project, plan.timeline_name)
+    last: dict[etree._Element, etree._Element] = {}
     for marker in plan.markers:
-        _add_marker(document, found, marker, losses)
+        _add_marker(document, found, marker, last, losses)
     _write(document, path, target)
     return tuple(losses)
 
@@ -93,8 +94,13 @@ def _add_clips(
         if shelf.assets:
             raise DocumentError(f"{document.name} holds no resources. Export the project again.")
         return
+    before = resources[-1] if len(resources) else None
     for asset in shelf.assets:
-        insert(resources, asset, tuple({str(child.tag) for child in resources}))
+        if before is None:
+            put_first(resources, asset)
+        else:
+            put_after(before, asset)
+        before = asset
 
 
 def _lowest_lane(document: Document) -> int:
@@ -150,7 +156,11 @@ def _rename(project: etree._Element, name: str) -> None:
 
 
 def _add_marker(
-    document: Document, found: Walk, marker: TimelineMarker, losses: list[Loss]
+    document: Document,
+    found: Walk,
+    marker: TimelineMarker,
+    last: dict[etree._Element, etree._Element],
+    losses: list[Loss],
 ) -> None:
     host = _host_at(found.hosts, marker)
     if host is None:
@@ -158,11 +168,11 @@ def _add_marker(
         return
     inside_s = marker.record.start_s - host.record.start_s
     frames = max(inside_s // document.frame_s, 0)
-    last = max(-(-host.record.duration_s // document.frame_s) - 1, 0)
+    last_frame = max(-(-host.record.duration_s // document.frame_s) - 1, 0)
     if host.only_s is not None:
         frames = 0
-    local_s = host.record.start_s + host.shift_s + min(frames, last) * document.frame_s
-    if frames > last or (host.only_s is not None and inside_s >= document.frame_s):
+    local_s = host.record.start_s + host.shift_s + min(frames, last_frame) * document.frame_s
+    if frames > last_frame or (host.only_s is not None and inside_s >= document.frame_s):
         losses.append(Loss(marker.name, "its marker stands at the nearest place that takes one"))
     element = etree.Element(
         "marker",
@@ -175,8 +185,14 @@ def _add_marker(
         element.set("completed", "0")
     if marker.comment:
         element.set("note", xml_text(marker.comment))
-    after = tuple({str(c.tag) for c in host.element if c.tag in _MARKERS or c.tag in STORY})
-    insert(host.element, element, after or _leading(host.element))
+    before = last.get(host.element)
+    if before is not None:
+        put_after(before, element)
+    else:
+        tags = {str(child.tag) for child in host.element}
+        after = tuple(tags.intersection(_MARKERS)) or tuple(tags & STORY)
+        insert(host.element, element, after or _leading(host.element))
+    last[host.element] = element
 
 
 def _host_at(hosts: list[Host], marker: TimelineMarker) -> Host | None:

@@ -30,6 +30,11 @@ class OwnMedia:
     rate_hz: int
     channels: int
 
+    @property
+    def start_sample(self) -> int:
+        """The start timecode in whole samples."""
+        return round(self.start_s * self.rate_hz)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

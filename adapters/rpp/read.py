@@ -151,7 +151,8 @@ def _children(items: list[Item], grid: Fraction) -> list[otio.core.Composable]:
 def _source_in(item: Item, grid: Fraction) -> int:
     """On the clock of the file: REAPER counts from its first sample; ours say their timecode."""
     offset = round(item.offset_s * grid)
-    return offset if item.own is None else offset + round(item.own.start_s * grid)
+    own = item.own
+    return offset if own is None else offset + round(Fraction(own.start_sample, own.rate_hz) * grid)
 
 
 def _reference(item: Item) -> otio.core.MediaReference:
@@ -161,7 +162,7 @@ def _reference(item: Item) -> otio.core.MediaReference:
     own = item.own
     if own is not None:
         rate = Fraction(own.rate_hz)
-        reference.available_range = _range(round(own.start_s * rate), own.length_samples, rate)
+        reference.available_range = _range(own.start_sample, own.length_samples, rate)
     return reference
 
 

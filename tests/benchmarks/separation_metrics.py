@@ -69,7 +69,7 @@ def level_change_db(output: Mono, given: Mono) -> float:
     """Energy of the output over that of the input in dB, not under -120."""
     energy_out = float(np.square(output, dtype=np.float64).sum())
     energy_in = float(np.square(given, dtype=np.float64).sum())
-    return 10 * float(np.log10(energy_out / max(energy_in, 1e-30) + 1e-12))
+    return 10 * float(np.log10(max(energy_out / max(energy_in, 1e-30), 1e-12)))
 
 
 def silent_mask(clean: Mono, rate_hz: int) -> NDArray[np.bool_]:
