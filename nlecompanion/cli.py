@@ -10,6 +10,7 @@ import click
 
 from nlecompanion import __version__
 from nlecompanion.errors import NleCompanionError, SettingsError
+from nlecompanion.training.cli import train
 
 if TYPE_CHECKING:
     from nlecompanion.settings import Settings
@@ -278,6 +279,8 @@ def engines_get(name: str, yes: bool) -> None:
     factory.fetch()
     click.echo(f"{name} is ready.")
 
+
+main.add_command(train)
 
 if __name__ == "__main__":
     main()

@@ -48,9 +48,12 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
 def delivery(made: Delivery) -> str:
     """What was done to each use, and where the delivery lies."""
     counts = summary(made.uses)
+    engines = sorted({report.plan.engine for report in made.uses if report.plan is not None})
+    by = f" by engine {', '.join(engines)}" if engines else ""
     lines = [
         f"{made.timeline.name or 'Timeline'} ({made.timeline.format}, "
-        f"{float(made.timeline.rate):g} fps): {counts['uses']} uses, {counts['cleaned']} cleaned"
+        f"{float(made.timeline.rate):.6g} fps): {counts['uses']} uses, "
+        f"{counts['cleaned']} cleaned{by}"
     ]
     lines += [_use_line(report, made) for report in made.uses]
     lines += [f"Note: {loss.where}: {loss.what}" for loss in made.losses]

@@ -1,4 +1,4 @@
-"""CMX 3600 edit decision lists: events read exactly, cleaned sound handed back as lists of its own."""
+"""CMX 3600 edit decision lists: read exactly; cleaned sound comes back as lists of its own."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -264,14 +263,14 @@ def _joined(events: list[Event]) -> tuple[Event, ...]:
             result[index] = replace(event, fade_from=events[before[-1]].written.ordinal)
             for n in {before[-1], *(n for n in full if _runs_on(events[n], events[before[-1]]))}:
                 result[n] = replace(result[n], fade_to=event.written.ordinal)
-    return tuple(_only_in_transition(event, result) for event in result)
+    return tuple(_only_in_transition(event) for event in result)
 
 
 def _runs_on(one: Event, other: Event) -> bool:
     return one.written.reel == other.written.reel and one.source_out == other.source_in
 
 
-def _only_in_transition(event: Event, events: Iterable[Event]) -> Event:
+def _only_in_transition(event: Event) -> Event:
     if event.length or event.continued or event.left_alone is not None:
         return event
     reason = LeftAlone(Reason.TOO_SHORT, "it sounds in a transition only, or not at all")

@@ -10,6 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from nlecompanion.errors import DocumentError, NotATimeline, UnsafeDocument
@@ -238,7 +239,7 @@ def _attach(event: Written, line: str, number: int, locators: list[str]) -> None
 
 def _shared(events: list[Written]) -> tuple[Written, ...]:
     """Gives each half of a transition what stands below both of them."""
-    for left, right in zip(events, events[1:], strict=False):
+    for left, right in pairwise(events):
         if right.kind == "C" or left.number != right.number or left.names:
             continue
         left.last_line = right.last_line
@@ -279,7 +280,7 @@ def _text(data: bytes, name: str) -> Text:
 
 
 def _decoded(data: bytes, errors: str) -> tuple[str, str, bytes]:
-    """Text, encoding and byte order mark: UTF-8 where the bytes are, else Latin-1, which is total."""
+    """Text, encoding, byte order mark: UTF-8 where the bytes are, else Latin-1, which is total."""
     marks = (
         (codecs.BOM_UTF8, "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),

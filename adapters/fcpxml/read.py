@@ -74,9 +74,9 @@ def track_name(role: str) -> str:
 
 
 def _tracks(sounds: Iterable[Sound]) -> list[tuple[str, list[Sound]]]:
-    """The sounds in tracks that do not overlap: the primary storyline's first."""
+    """The sounds in tracks that do not overlap: what is on, and the primary storyline, first."""
     groups: dict[tuple[str, str], list[list[Sound]]] = {}
-    for sound in sorted(sounds, key=lambda s: (s.lane != "0", s.record.start_s)):
+    for sound in sorted(sounds, key=lambda s: (s.is_off, s.lane != "0", s.record.start_s)):
         lanes = groups.setdefault((sound.lane, track_name(sound.role)), [])
         for lane in lanes:
             if lane[-1].record.end_s <= sound.record.start_s:

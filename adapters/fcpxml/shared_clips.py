@@ -124,7 +124,10 @@ def _one(
         off = LeftAlone(Reason.DISABLED, "its sound is switched off")
     if len(inner) > 1:
         refused = _refused(walk, clip, switch, address, here, start_s, _several(clip, inner))
-        return [replace(refused, left_alone=first_reason(off, refused.left_alone))]
+        roles = {sound.role for sound in inner}
+        role = roles.pop() if len(roles) == 1 else ""
+        reason = first_reason(off, refused.left_alone)
+        return [replace(refused, role=role, left_alone=reason)]
     (only,) = inner
     crossing = None
     if only.edges != Edges():

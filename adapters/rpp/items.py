@@ -1,4 +1,4 @@
-"""Where each item of a project lies, what its active take plays, and why it may not be worked on."""
+"""Where each item of a project lies, what its active take plays, and what speaks against work."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from nlecompanion.errors import DocumentError
 from nlecompanion.model import LeftAlone, Reason
@@ -23,7 +24,7 @@ _STEREO_PAIRS = 67
 
 @dataclass(frozen=True, slots=True)
 class OwnMedia:
-    """What our line says of a cleaned file: timecode of its first sample, length, rate, channels."""
+    """What our line says of a cleaned file: its first sample's timecode, length, rate, channels."""
 
     start_s: Fraction
     length_samples: int
@@ -161,7 +162,7 @@ def _takes(project: Project, block: Block) -> list[_Take]:
             tuple(inner for inner in block.blocks if start < inner.first < end),
             start in starts and "SEL" in project.words(start)[1:],
         )
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in pairwise(bounds)
     ]
 
 
@@ -314,8 +315,14 @@ def _no_file(kind: str) -> LeftAlone:
 
 
 def is_picture(item: Item) -> bool:
-    """Whether the item's source has a picture, which muting would take away as well."""
-    return item.source is not None and _type(item.source) == "VIDEO"
+    """Whether a source of the item has a picture, which muting would take away as well."""
+    pending = list(item.block.blocks)
+    while pending:
+        block = pending.pop()
+        if block.kind == "SOURCE" and _type(block) == "VIDEO":
+            return True
+        pending += block.blocks
+    return False
 
 
 def own_media(project: Project, block: Block) -> OwnMedia | None:

@@ -16,6 +16,7 @@ from .read import facts_of
 from .tree import Block, Project, open_project, quoted
 
 _GUID = re.compile(r"\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}")
+_ABSOLUTE = re.compile(r"^(?:[/\\]|[A-Za-z]:)")
 #: Lines that hold a GUID of their own; other GUIDs point elsewhere (pooled envelopes, events).
 _OWN_IDS = {"IGUID", "GUID", "FXID", "EGUID"}
 #: A native colour, 0x01BBGGRR.
@@ -72,6 +73,8 @@ class _Patcher:
         last = tracks[-1].last if tracks else root.last - 1
         for track in self._plan.tracks:
             self._add(last, self._track(track))
+        if self._plan.tracks:
+            self._tell_of_relative_paths()
         lines: list[str] = []
         for number, line in enumerate(project.lines):
             lines.append(self._replaced.get(number, line))
@@ -80,6 +83,19 @@ class _Patcher:
                 lines[-1] += project.newline
             lines += added
         return project.encode(lines)
+
+    def _tell_of_relative_paths(self) -> None:
+        """REAPER looks for them beside the project, which is handed back in another folder."""
+        files = {item.file for item in self._items.values() if item.file}
+        relative = [file for file in files if not _ABSOLUTE.match(file)]
+        if relative:
+            self.losses.append(
+                Loss(
+                    self._project.name,
+                    f"{len(relative)} media files are named relative to the project: put the "
+                    "conformed project beside the original before you open it",
+                )
+            )
 
     def _add(self, after: int, lines: list[str]) -> None:
         self._after.setdefault(after, []).extend(lines)
@@ -111,11 +127,11 @@ class _Patcher:
     def _markers(self, existing: list[int]) -> list[str]:
         project = self._project
         numbers = [project.words(n)[1] for n in existing if len(project.words(n)) > 1]
-        number = max((int(t) for t in numbers if re.fullmatch(r"\d{1,9}", t)), default=0)
-        lines = []
-        for number, marker in enumerate(self._plan.markers, start=number + 1):
-            lines.append(self._line(project.root, self._marker(number, marker)))
-        return lines
+        last = max((int(t) for t in numbers if re.fullmatch(r"\d{1,9}", t)), default=0)
+        return [
+            self._line(project.root, self._marker(number, marker))
+            for number, marker in enumerate(self._plan.markers, start=last + 1)
+        ]
 
     def _marker(self, number: int, marker: TimelineMarker) -> str:
         words = ". ".join(text for text in (marker.name, marker.comment) if text)

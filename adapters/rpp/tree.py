@@ -171,7 +171,7 @@ def split_words(line: str) -> tuple[str, ...]:
 
 
 def quoted(text: str) -> str:
-    """A word in the quote marks that it does not hold; REAPER turns back quotes into single ones."""
+    """A word in quote marks that it does not hold; at worst its back quotes become single ones."""
     plain = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
     for mark in _QUOTES:
         if mark not in plain:

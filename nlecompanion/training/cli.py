@@ -46,6 +46,8 @@ class _Folders:
               help="Mixtures of 8 s a step.")  # fmt: skip
 @click.option("--pool", type=click.IntRange(4), default=800, show_default=True,
               help="Voices kept as spectra, 0.8 MB each; backgrounds a quarter more.")  # fmt: skip
+@click.option("--hold-out", type=click.FloatRange(0, 0.5), default=0.05, show_default=True,
+              help="Part of the groups kept back to score on; 0: train on all.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
@@ -69,7 +71,7 @@ def train(**options: Any) -> None:
     folders = _Folders(
         options["speech"], options["music"], options["effects"], options["rooms"] or ()
     )
-    material = _material(folders, options["cache"] or out / "cache")
+    material = _material(folders, options["cache"] or out / "cache", options["hold_out"])
     trainer = start(
         material,
         _recipe(options),
@@ -116,15 +118,19 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     return replace(base, muon_rate=base.muon_rate * rate, adam_rate=base.adam_rate * rate)
 
 
-def _material(folders: _Folders, cache: Path) -> Material:
+def _material(folders: _Folders, cache: Path, held_out: float) -> Material:
     from nlecompanion.training.pools import Rooms
     from nlecompanion.training.sources import collect
     from nlecompanion.training.trainer import Material
 
-    voices, held_voices = collect(folders.speech, cache, clean=True)
-    music, held_music = collect(folders.music, cache, clean=False)
-    effects, held_effects = collect(folders.effects, cache, clean=False)
-    rooms = Rooms(collect(folders.rooms, cache, clean=False)[0]) if folders.rooms else Rooms()
+    voices, held_voices = collect(folders.speech, cache, clean=True, held_out=held_out)
+    music, held_music = collect(folders.music, cache, clean=False, held_out=held_out)
+    effects, held_effects = collect(folders.effects, cache, clean=False, held_out=held_out)
+    rooms = (
+        Rooms(collect(folders.rooms, cache, clean=False, held_out=0)[0])
+        if folders.rooms
+        else Rooms()
+    )
     for name, found in (("speech", voices), ("music", music), ("effects", effects)):
         click.echo(f"{name}: {found.duration_s / 60:.0f} min in {len(found.recordings)} files")
     return Material(voices, music, effects, rooms, held_voices, held_music, held_effects)

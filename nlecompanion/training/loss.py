@@ -21,7 +21,7 @@ from nlecompanion.training.mixing import Batch
 class LossWeights:
     """How much each part counts."""
 
-    magnitude: float = 12.0
+    magnitude: float = 20.0
     lost_voice: float = 2.0
     #: Errors this far below the voice cost nothing more.
     enough_db: float = 32.0

@@ -22,7 +22,7 @@ from nlecompanion.errors import MediaUnreadable, SettingsError
 
 SUFFIXES = frozenset({".opus", ".ogg", ".flac", ".wav", ".mp3", ".aif", ".aiff"})
 _TAIL_NUMBER = re.compile(r"_\d+$")
-_HELD_OUT_FRACTION = 0.05
+HELD_OUT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,13 @@ class Collection:
 
 
 def collect(
-    folders: Sequence[Path], cache: Path, *, clean: bool
+    folders: Sequence[Path], cache: Path, *, clean: bool, held_out: float = HELD_OUT
 ) -> tuple[Collection, Collection | None]:
     """Decodes all recordings under `folders` into `cache`; gives those to train on and the rest.
 
     `clean` lowers stationary noise in recordings whose floor is high: right for voices, whose
-    noise would otherwise be taught as voice. The held-out part is None below five groups.
+    noise would otherwise be taught as voice. `held_out` is the fraction of
+    the groups that is kept back; that part is None where it is 0 or there are under five groups.
 
     Raises:
         SettingsError: no recording under a folder.
@@ -86,7 +87,7 @@ def collect(
     groups: dict[str, list[Recording]] = defaultdict(list)
     for recording in recordings:
         groups[recording.group].append(recording)
-    held = _held_out(groups)
+    held = _held_out(groups, held_out)
     training = [item for name, items in groups.items() if name not in held for item in items]
     validation = [item for name, items in groups.items() if name in held for item in items]
     return _collection(training), _collection(validation) if validation else None
@@ -101,12 +102,12 @@ def _audio_files(folder: Path) -> list[Path]:
     return files
 
 
-def _held_out(groups: dict[str, list[Recording]]) -> set[str]:
-    """Whole groups, in the order of their names' hashes, up to a twentieth of the groups."""
+def _held_out(groups: dict[str, list[Recording]], fraction: float) -> set[str]:
+    """Whole groups, the first in the order of their names' hashes, one at least."""
     order = sorted(groups, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    if len(order) < 5:
+    if len(order) < 5 or fraction == 0:
         return set()
-    return set(order[: max(1, round(_HELD_OUT_FRACTION * len(order)))])
+    return set(order[: max(1, round(fraction * len(order)))])
 
 
 def _collection(recordings: list[Recording]) -> Collection:

@@ -300,9 +300,10 @@ def _held_out_batches(material: Material, recipe: Recipe) -> list[Batch]:
     voices, music, effects = held
     if voices is None or music is None or effects is None:
         return []
-    pools = _pools(voices, music, effects, Rooms(), recipe.item_samples, (48, 64), 12_345)
-    pools[0].fill_to(48)
-    pools[1].fill_to(64)
+    slots = min(48, recipe.voice_slots), min(64, recipe.background_slots)
+    pools = _pools(voices, music, effects, Rooms(), recipe.item_samples, slots, 12_345)
+    for pool, count in zip(pools, slots, strict=True):
+        pool.fill_to(count)
     rules = MixingRules(-5.0, 10.0, no_voice=0.15, no_background=0.0, automation=0.0)
     return [mix_batch(*pools, recipe.items, rules, (12_345, number)) for number in range(8)]
 

@@ -106,3 +106,13 @@ def test_an_unknown_setting_names_the_nearest(tmp_path: Path) -> None:
     code, output = call("run", "x.xml", "--settings", str(settings))
     assert code == 2
     assert "Did you mean handles_s" in output
+
+
+def test_the_demo_delivers(tmp_path: Path) -> None:
+    code, output = call("demo", "--out", str(tmp_path), "--engine", "dsp", "--json")
+    assert code == 0
+    told = json.loads(output)
+    assert told["summary"]["cleaned"] == 7
+    assert Path(told["document"]).is_file()
+    marked = [use for use in told["uses"] if use["marked"]]
+    assert [use["left_alone"].split(":")[0] for use in marked] == ["retimed"]

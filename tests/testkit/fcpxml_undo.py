@@ -10,16 +10,36 @@ from lxml import etree
 from nlecompanion.model import ConformPlan
 
 STORY = frozenset(
-    "asset-clip audio audition caption clip gap live-drawing mc-clip ref-clip spine sync-clip "
-    "title transition video".split()
+    {
+        "asset-clip",
+        "audio",
+        "audition",
+        "caption",
+        "clip",
+        "gap",
+        "live-drawing",
+        "mc-clip",
+        "ref-clip",
+        "spine",
+        "sync-clip",
+        "title",
+        "transition",
+        "video",
+    }
 )
-MARKERS = frozenset("marker chapter-marker rating keyword analysis-marker".split())
+MARKERS = frozenset(["marker", "chapter-marker", "rating", "keyword", "analysis-marker"])
 _SWITCHES = ("srcEnable", "enabled")
 
 
 def canonical(data: bytes) -> bytes:
     """Canonical XML (C14N 1.0) of a document."""
     return bytes(etree.tostring(etree.fromstring(data), method="c14n"))
+
+
+def _alone(element: etree._Element) -> bytes:
+    copy = deepcopy(element)
+    copy.tail = None
+    return bytes(etree.tostring(copy, method="c14n"))
 
 
 def repeated_ids(data: bytes) -> list[str]:
@@ -37,14 +57,17 @@ def canonical_picture(data: bytes) -> list[object]:
     seen = {asset.get("id") for asset in root.iter("asset") if asset.get("hasVideo") == "1"}
     picture: list[object] = []
     for element in root.iter(*STORY, "mc-source"):
-        if element.tag == "audio" or (element.tag == "asset-clip" and element.get("ref") not in seen):
+        if element.tag == "audio" or (
+            element.tag == "asset-clip" and element.get("ref") not in seen
+        ):
             continue
         attributes = {k: v for k, v in element.attrib.items() if k != "srcEnable"}
         shows = element.get("srcEnable", "all") in ("all", "video")
         own = [
-            bytes(etree.tostring(child, method="c14n", with_tail=False))
+            _alone(child)
             for child in element
-            if child.tag not in STORY | MARKERS
+            # lxml 6.1 crashes on the C14N of a lone comment.
+            if isinstance(child.tag, str) and child.tag not in STORY | MARKERS | {"mc-source"}
         ]
         picture.append((element.tag, sorted(attributes.items()), shows, own))
     return picture

@@ -132,6 +132,9 @@ def test_whole_groups_are_held_out(tmp_path: Path) -> None:
     assert held is not None
     assert not {r.group for r in kept.recordings} & {r.group for r in held.recordings}
     assert len(kept.recordings) + len(held.recordings) == 7
+    everything, nothing = collect([speech], tmp_path / "cache", clean=True, held_out=0)
+    assert len(everything.recordings) == 7
+    assert nothing is None
 
 
 def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def refined(spectra: Tensor, gains: Tensor) -> Tensor:
     voice = spectra * gains
     mixture, gain = spectra[..., _BINS], gains[:, _BINS]
     stacked = torch.stack([_later(mixture, 1), mixture, _later(mixture, -1)], dim=-1)
-    outer = (stacked.unsqueeze(-1) * stacked.unsqueeze(-2).conj()).sum(dim=0)
+    outer = stacked.unsqueeze(-1) * stacked.unsqueeze(-2).conj()
+    outer = outer.sum(dim=0) if len(outer) > 1 else outer[0]
     of_mixture = _local_sums(outer)
     of_voice = _local_sums(outer[..., 1] * gain.unsqueeze(-1))
     mean_gain = of_voice[..., 1].real / (of_mixture[..., 1, 1].real + 1e-20)
