@@ -25,6 +25,7 @@ from nlecompanion.delivery.hand_back import (
 from nlecompanion.delivery.names import safe_stem, unique_name
 from nlecompanion.delivery.receipt import receipt
 from nlecompanion.delivery.staging import Staging, disk_errors, reserve, reserve_exactly
+from nlecompanion.engines.threads import settle_threads
 from nlecompanion.errors import (
     Interrupted,
     MediaError,
@@ -163,6 +164,7 @@ def run(document: Path, settings: Settings, place: Place, watcher: Watcher = _no
     if not job.regions:
         return Delivery(None, None, job.facts, _marked(job, {}, settings))
     engine = factory.create()
+    settle_threads()
     if place.name is None:
         staging, number = reserve(place.out, next_clean_name(document.stem, 1))
     else:

@@ -48,8 +48,8 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
 def delivery(made: Delivery) -> str:
     """What was done to each use, and where the delivery lies."""
     counts = summary(made.uses)
-    engines = sorted({report.plan.engine for report in made.uses if report.plan is not None})
-    by = f" by engine {', '.join(engines)}" if engines else ""
+    names = sorted({report.plan.engine for report in made.uses if report.plan is not None})
+    by = f" by engine {', '.join(names)}" if names else ""
     lines = [
         f"{made.timeline.name or 'Timeline'} ({made.timeline.format}, "
         f"{float(made.timeline.rate):.6g} fps): {counts['uses']} uses, "

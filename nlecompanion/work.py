@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nlecompanion.delivery.staging import disk_errors
 from nlecompanion.diagnosis.diagnose import RegionMeasures, diagnose, window_of
@@ -14,6 +18,7 @@ from nlecompanion.diagnosis.levels import LevelMeter
 from nlecompanion.diagnosis.speech import SpeechMeter, clip_spans, speech_spans
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.contract import Engine
+from nlecompanion.media.arriving import ArrivingTake
 from nlecompanion.media.broadcast_wav import BroadcastWavWriter
 from nlecompanion.media.extract import read_region
 from nlecompanion.media.scratch import ScratchAudio
@@ -25,6 +30,7 @@ from nlecompanion.model import (
     Reason,
     Region,
     Ruling,
+    Span,
     Use,
     UseReport,
 )
@@ -77,8 +83,7 @@ def work_region(
         ScratchAudio.create(scratch / "take.f32", region.rate_hz, channels) as take,
         ScratchAudio.create(scratch / "voice.f32", region.rate_hz, channels) as voice,
     ):
-        measures = _extract(region, take)
-        measures = _split(region, engine, measures, take, voice, tick)
+        measures = _extract_and_split(region, engine, take, voice, tick)
         reports = tuple(_report(use, region, measures, engine, profile) for use in region.uses)
         if all(report.left_alone is not None for report in reports):
             return RegionOutcome(reports, None)
@@ -95,50 +100,68 @@ def work_region(
         return RegionOutcome(reports, cleaned, clipped)
 
 
-def _extract(region: Region, take: ScratchAudio) -> RegionMeasures:
+def _extract_and_split(
+    region: Region, engine: Engine, take: ScratchAudio, voice: ScratchAudio, tick: Tick
+) -> RegionMeasures:
+    """Fills both scratch files; the split follows the extraction, which runs beside it."""
+    arriving = ArrivingTake(take)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        extraction = beside.submit(_extract, region, arriving)
+        try:
+            voice_powers, background_powers = _split(region, engine, arriving, voice, tick)
+        except BaseException:
+            arriving.stop()
+            raise
+        measures = extraction.result()
+    return replace(
+        measures,
+        voice_speech=_hidden_speech(region, measures, voice),
+        voice_powers=voice_powers,
+        background_powers=background_powers,
+    )
+
+
+def _extract(region: Region, arriving: ArrivingTake) -> RegionMeasures:
     speech, levels = SpeechMeter(region.rate_hz), LevelMeter(region.rate_hz)
-    for block in read_region(
+    blocks = read_region(
         region.media, region.channels, region.rate_hz, region.start_sample, region.end_sample
-    ):
-        take.append(block)
+    )
+    for block in arriving.filled(blocks):
         speech.push(block)
         levels.push(block)
-    length_s = Fraction(region.length_samples, region.rate_hz)
-    return RegionMeasures(speech_spans(speech.finish(), length_s), levels.finish())
+    return RegionMeasures(speech_spans(speech.finish(), _length_s(region)), levels.finish())
 
 
 def _split(
-    region: Region,
-    engine: Engine,
-    measures: RegionMeasures,
-    take: ScratchAudio,
-    voice: ScratchAudio,
-    tick: Tick,
-) -> RegionMeasures:
-    """Splits the take; the voice is listened to only where the mixture hides the speech."""
-    hidden = any(not clip_spans(measures.speech, window_of(u, region)) for u in region.uses)
-    speech = SpeechMeter(region.rate_hz) if hidden else None
+    region: Region, engine: Engine, arriving: ArrivingTake, voice: ScratchAudio, tick: Tick
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fills the voice; returns the hop powers of voice and background."""
     voice_levels, background_levels = LevelMeter(region.rate_hz), LevelMeter(region.rate_hz)
     for split in split_blocks(
-        engine,
-        lambda start, end: take.read(start, end - start),
-        region.length_samples,
-        region.rate_hz,
-        len(region.channels),
+        engine, arriving.read, region.length_samples, region.rate_hz, len(region.channels)
     ):
         voice.append(split.voice.samples)
         voice_levels.push(split.voice.samples)
         background_levels.push(split.background.samples)
-        if speech is not None:
-            speech.push(split.voice.samples)
         tick(len(split.voice.samples) / region.rate_hz)
-    length_s = Fraction(region.length_samples, region.rate_hz)
-    return replace(
-        measures,
-        voice_speech=None if speech is None else speech_spans(speech.finish(), length_s),
-        voice_powers=voice_levels.finish(),
-        background_powers=background_levels.finish(),
-    )
+    return voice_levels.finish(), background_levels.finish()
+
+
+def _hidden_speech(
+    region: Region, measures: RegionMeasures, voice: ScratchAudio
+) -> tuple[Span, ...] | None:
+    """Speech in the voice estimate, where the mixture hides that of some use; else None."""
+    if all(clip_spans(measures.speech, window_of(use, region)) for use in region.uses):
+        return None
+    speech = SpeechMeter(region.rate_hz)
+    for position in range(0, region.length_samples, BLOCK_SAMPLES):
+        count = min(BLOCK_SAMPLES, region.length_samples - position)
+        speech.push(voice.read(position, count))
+    return speech_spans(speech.finish(), _length_s(region))
+
+
+def _length_s(region: Region) -> Fraction:
+    return Fraction(region.length_samples, region.rate_hz)
 
 
 def _report(

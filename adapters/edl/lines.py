@@ -155,7 +155,7 @@ def parse_list(data: bytes, name: str) -> Written3600:
         event = parse_event(line)
         if fcm is not None:
             drop_frame = not fcm[1].upper().startswith("N")
-            if fcm_line is None:
+            if not events:
                 fcm_line, list_drops = number, drop_frame
         elif event is not None:
             event.ordinal, event.line, event.last_line = len(events) + 1, number, number

@@ -51,7 +51,8 @@ class _Folders:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
-@click.option("--float32", "exact", is_flag=True, help="Do not compute in bfloat16.")
+@click.option("--compute", type=click.Choice(["auto", "bfloat16", "float32"]), default="auto",
+              show_default=True, help="Type of the products; auto: the faster.")  # fmt: skip
 @click.option("--cache", type=click.Path(path_type=Path), help="Decoded sound; default OUT/cache.")
 def train(**options: Any) -> None:
     """Train the dialogue engine's network, or fine-tune it on a show's own sound.
@@ -64,9 +65,11 @@ def train(**options: Any) -> None:
     import torch
 
     from nlecompanion.engines.dialogue.network import NetworkShape
+    from nlecompanion.training.compute import compute_type
     from nlecompanion.training.trainer import Limits, run, start
 
     torch.set_num_threads(options["threads"])
+    device = torch.device(options["device"])
     out: Path = options["out"]
     folders = _Folders(
         options["speech"], options["music"], options["effects"], options["rooms"] or ()
@@ -78,8 +81,8 @@ def train(**options: Any) -> None:
         out,
         NetworkShape(width=options["width"]),
         init=options["init"],
-        compute=torch.float32 if options["exact"] else torch.bfloat16,
-        device=torch.device(options["device"]),
+        compute=compute_type(options["compute"], device),
+        device=device,
     )
     stopped = Event()
     limits = Limits(steps=options["steps"], minutes=options["minutes"])

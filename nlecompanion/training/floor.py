@@ -6,18 +6,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlecompanion.engines.dialogue.bands import RATE_HZ
 from nlecompanion.engines.dialogue.spectrum import analyse, synthesise
 
 #: Recordings whose quiet frames lie this far below their loud ones are left alone.
 _GOOD_FLOOR_DB = 52.0
 _MOST_DB = 18.0
+_PIECE_SAMPLES = 60 * RATE_HZ
 
 
 def lower_floor(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Spectral subtraction by each bin's 15th percentile, at most 18 dB; same length.
+    """Spectral subtraction of the quietest frames' mean, at most 18 dB; same length.
 
-    A recording with a low floor, or without pauses to measure one in, comes back unchanged.
+    Long recordings are taken minute by minute. A minute with a low floor, or without pauses to
+    measure one in, comes back unchanged.
     """
+    count = max(1, round(len(samples) / _PIECE_SAMPLES))
+    return np.concatenate([_lowered(piece) for piece in np.array_split(samples, count)])
+
+
+def _lowered(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     with torch.no_grad():
         spectra = analyse(torch.from_numpy(samples))
         power = spectra.real.square() + spectra.imag.square()

@@ -128,8 +128,8 @@ class Trainer:
 
     @torch.no_grad()
     def measure_features(self) -> None:
-        """Sets the network's feature statistics from a few batches; before the first step only."""
-        features = torch.cat([self.network.features(self.batch().mix) for _ in range(1)])
+        """Sets the network's feature statistics from a batch; before the first step only."""
+        features = self.network.features(self.batch().mix)
         flat = features / self.network.feature_scale + self.network.feature_mean
         flat = flat.reshape(-1, bands.BANDS)
         self.network.feature_mean.copy_(flat.mean(0))

@@ -17,6 +17,7 @@ from nlecompanion.errors import (
     UnsupportedDocument,
 )
 from nlecompanion.model import ConformPlan, Reason, Use
+from nlecompanion.timeline.contract import timeline_facts
 from nlecompanion.timeline.uses import read_uses
 
 GOOD = specimen()
@@ -159,4 +160,5 @@ def test_a_named_format_has_its_rate(tmp_path: Path) -> None:
         named = GOOD.replace(b'"FFVideoFormat1080p" frameDuration="1/25s"', f'"{name}"'.encode())
         path = tmp_path / "cut.fcpxml"
         path.write_bytes(named)
-        assert Fraction(ADAPTER.read(path).metadata["nlecompanion"]["rate"]) == rate
+        timeline = ADAPTER.read(path)
+        assert timeline_facts(timeline).rate == rate

@@ -179,7 +179,7 @@ def test_d4_music_and_effects_are_cleaned_only_when_asked_for(tmp_path: Path) ->
 
 
 def test_d5_the_synced_sound_is_mono_and_in_its_place(tmp_path: Path) -> None:
-    video, sound = uses_of("ofk_SyncClip.fcpxml")
+    sound, video = uses_of("ofk_SyncClip.fcpxml")
     assert video.left_alone is not None
     assert video.left_alone.reason is Reason.MUTED
     assert (sound.name, sound.role, sound.channels) == ("TestAudio", "effects.effects-1", (0,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from testkit import rpp
 from testkit.contract import made_up_plan
 
-from nlecompanion.adapters.rpp import ADAPTER
-from nlecompanion.adapters.rpp.patch import decimal
 from nlecompanion.errors import DocumentError
 from nlecompanion.model import ConformPlan, Loss, Reason, Span, TimelineMarker, Use
-from nlecompanion.timeline.contract import timeline_facts
+from nlecompanion.timeline.contract import Adapter, timeline_facts
 from nlecompanion.timeline.uses import read_uses
+
+ADAPTER: Adapter = importlib.import_module("nlecompanion.adapters.rpp").ADAPTER
+decimal = importlib.import_module("nlecompanion.adapters.rpp.patch").decimal
 
 
 class Done:
@@ -40,6 +42,11 @@ class Done:
 @pytest.fixture(params=sorted(rpp.SPECIMENS))
 def done(request: pytest.FixtureRequest, tmp_path: Path) -> Done:
     return Done(tmp_path, rpp.SPECIMENS[request.param])
+
+
+@pytest.mark.parametrize(("label", "cleaned"), [("plain", 4), ("takes", 1), ("off grid", 3)])
+def test_so_many_items_are_cleaned(tmp_path: Path, label: str, cleaned: int) -> None:
+    assert len(Done(tmp_path, rpp.SPECIMENS[label]).added) == cleaned
 
 
 def test_undoing_gives_the_text_back(done: Done) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 from testkit import rpp
 from testkit.shared import shared
 
-from nlecompanion.adapters.rpp import ADAPTER
-from nlecompanion.adapters.rpp.tree import quoted, split_words
 from nlecompanion.model import ConformPlan, Reason, Span, Use
-from nlecompanion.timeline.contract import timeline_facts
+from nlecompanion.timeline.contract import Adapter, timeline_facts
 from nlecompanion.timeline.uses import read_uses
+
+ADAPTER: Adapter = importlib.import_module("nlecompanion.adapters.rpp").ADAPTER
+quoted = importlib.import_module("nlecompanion.adapters.rpp.tree").quoted
+split_words = importlib.import_module("nlecompanion.adapters.rpp.tree").split_words
 
 WAV = rpp.source("WAVE", "/a/b.wav")
 

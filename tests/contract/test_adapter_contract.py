@@ -47,6 +47,14 @@ CLEANED = {
     "fcp7xml-llc_xmeml2.xml": 9,
     "fcp7xml-otio_premiere_enable_property.xml": 4,
     "fcp7xml-otio_premiere_example.xml": 6,
+    "fcpxml-1.11 at 25": 9,
+    "fcpxml-1.8 at 29.97 DF": 9,
+    "fcpxml-1.14 at 23.976": 9,
+    "fcpxml-llc_FCPXML_1_9.fcpxml": 173,
+    "fcpxml-ofk_AudioOnly.fcpxml": 5,
+    "fcpxml-ofk_MulticamSampleWithCuts.fcpxml": 7,
+    "fcpxml-ofk_SyncClip.fcpxml": 1,
+    "fcpxml-ofk_TimelineWithSecondaryStoryline.fcpxml": 12,
 }
 CONFORMED = [case for case in (*CASES, *REAL_CASES) if case.label not in REFUSED]
 
@@ -62,7 +70,8 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_the_real_documents_are_among_the_cases() -> None:
     shared("timelines/corpus/otio")
     shared("timelines/corpus/fcp7")
-    assert Counter(case.format for case in REAL_CASES) == {"otio": 8, "fcp7xml": 7}
+    shared("timelines/corpus/fcpxml")
+    assert Counter(case.format for case in REAL_CASES) == {"otio": 8, "fcp7xml": 7, "fcpxml": 38}
 
 
 @pytest.mark.parametrize("case", [c for c in REAL_CASES if c.label in REFUSED], ids=str)

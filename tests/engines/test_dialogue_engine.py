@@ -143,6 +143,14 @@ def test_the_same_take_gives_the_same_bits(small: DialogueEngine) -> None:
     assert np.array_equal(first.voice.samples, second.voice.samples)
 
 
+def test_level_changes_nothing_but_level(small: DialogueEngine) -> None:
+    sound = noise(96_000)
+    loud = small.split(Take(sound, 48_000)).voice.samples
+    quiet = small.split(Take(sound * np.float32(0.01), 48_000)).voice.samples
+    off_db = 10 * np.log10(np.square(100 * quiet - loud).sum() / np.square(loud).sum())
+    assert off_db < -35.0
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_are_refused(small: DialogueEngine, bad: float) -> None:
     sound = noise(4800)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from testkit import fcp7xml, otio_json
+from testkit import fcp7xml, otio_json, rpp
 from testkit.format_kits import KITS, FormatKit, path_of_url
 from testkit.otio_specimens import SPECIMENS
 from testkit.shared import SHARED
@@ -195,6 +195,24 @@ def _fcp7_specimen(label: str, make: Callable[[], bytes]) -> Case:
     return Case("fcp7xml", label, write)
 
 
+def _rpp_specimen(label: str) -> Case:
+    def write(folder: Path) -> Path:
+        path = folder / "cut.rpp"
+        path.write_bytes(rpp.SPECIMENS[label])
+        return path
+
+    return Case("rpp", label, write)
+
+
+def _fcpxml_specimen(label: str, make: Callable[[], bytes]) -> Case:
+    def write(folder: Path) -> Path:
+        path = folder / "cut.fcpxml"
+        path.write_bytes(make())
+        return path
+
+    return Case("fcpxml", label, write)
+
+
 def _fcp7_tracks(rate: Fraction) -> tuple[fcp7xml.Track, ...]:
     film = fcp7xml.Media(Path("/Rushes/A003 #1.mov"), rate, 2000, start_frame=4321)
     boom = fcp7xml.Media(Path("/Sound/boom.wav"), rate, 9000, channels=1, picture=False)
@@ -224,6 +242,7 @@ def _real_case(format_name: str, path: Path) -> Case:
 
 CASES: tuple[Case, ...] = (
     *(_otio_specimen(label) for label in SPECIMENS),
+    *(_rpp_specimen(label) for label in rpp.SPECIMENS),
     _fcp7_specimen("premiere 25", lambda: fcp7xml.premiere_xml(_fcp7_tracks(Fraction(25)))),
     _fcp7_specimen(
         "premiere 29.97 DF",
@@ -240,8 +259,17 @@ CASES: tuple[Case, ...] = (
             _fcp7_tracks(Fraction(24_000, 1001)), Fraction(24_000, 1001), start_frame=86_400
         ),
     ),
+    _fcpxml_specimen("1.11 at 25", fcpxml.specimen),
+    _fcpxml_specimen(
+        "1.8 at 29.97 DF",
+        lambda: fcpxml.specimen(Fraction(30_000, 1001), (1, 8), 107_892, "DF"),
+    ),
+    _fcpxml_specimen(
+        "1.14 at 23.976", lambda: fcpxml.specimen(Fraction(24_000, 1001), (1, 14), 86_400)
+    ),
 )
 REAL_CASES: tuple[Case, ...] = (
     *_real("otio", "otio", "*.otio"),
     *_real("fcp7", "fcp7xml", "*.xml"),
+    *_real("fcpxml", "fcpxml", "*.fcpxml"),
 )

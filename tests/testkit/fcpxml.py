@@ -114,6 +114,7 @@ class Writer:
         nl = "\n                        "
         body = nl.join(self.items if items is None else items)
         resources = "\n        ".join(self.resources)
+        made = ' modDate="2024-04-23 22:04:42 -0700"' if self.version > (1, 5) else ""
         return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE fcpxml>
 
@@ -124,7 +125,7 @@ class Writer:
     </resources>
     <library location="file:///Users/user/Movies/Ton.fcpbundle/">
         <event name="Take &amp; cut" uid="A8A44D6B">
-            <project name="{name}" uid="924AE2FC" modDate="2024-04-23 22:04:42 -0700">
+            <project name="{name}" uid="924AE2FC"{made}>
                 <sequence format="r1" tcStart="{time(self.at(self.start_frame))}" \
 tcFormat="{self.tc_format}" audioLayout="stereo" audioRate="48k">
                     <spine>

@@ -61,8 +61,9 @@ def canonical_picture(data: bytes) -> list[object]:
             element.tag == "asset-clip" and element.get("ref") not in seen
         ):
             continue
-        attributes = {k: v for k, v in element.attrib.items() if k != "srcEnable"}
         shows = element.get("srcEnable", "all") in ("all", "video")
+        switches = {"srcEnable"} if shows else {"srcEnable", "enabled"}
+        attributes = {k: v for k, v in element.attrib.items() if k not in switches}
         own = [
             _alone(child)
             for child in element

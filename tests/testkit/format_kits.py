@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
-from testkit import fcp7xml_undo, otio_json
+from testkit import fcp7xml_undo, otio_json, rpp
 
 from nlecompanion.model import ConformPlan
 
@@ -148,7 +148,32 @@ def _fcp7_rate(holder: etree._Element | None) -> Fraction:
     return Fraction(timebase * 1000, 1001) if ntsc else Fraction(timebase)
 
 
+def _rpp_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
+    entries = []
+    for item in rpp.added_items(data):
+        start_s, length, rate_hz, channels = rpp.about(item)
+        entries.append(
+            FileEntry(
+                url=rpp.url_of(rpp.file_of(item)),
+                start_s=Fraction(start_s),
+                duration_s=Fraction(int(length), int(rate_hz)),
+                duration_step_s=Fraction(0),
+                rate_hz=int(rate_hz),
+                channels=int(channels),
+            )
+        )
+    return entries
+
+
 KITS: Mapping[str, FormatKit] = {
+    "rpp": FormatKit(
+        undo=rpp.undo,
+        canonical=lambda data: data,
+        picture=rpp.picture,
+        untouched=rpp.untouched,
+        entries=_rpp_entries,
+        repeated_ids=rpp.repeated_ids,
+    ),
     "otio": FormatKit(
         undo=otio_json.undo,
         canonical=otio_json.canonical,

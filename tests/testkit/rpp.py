@@ -246,13 +246,17 @@ def _switched_on(item_lines: list[str], old: list[str]) -> list[str]:
 
 
 def picture(data: bytes) -> list[list[str]]:
-    """The items with a picture, without their volume: what is seen of them."""
+    """The items with a picture, without their volume: what is seen of them.
+
+    Ours are no part of it: their one playing take is a WAV.
+    """
     lines = lines_of(data)
     items = [lines[start:end] for start, end in _blocks(lines, "ITEM")]
     return [
         [line for line in found if _key(line) != "VOLPAN"]
         for found in items
         if any(line.strip() == "<SOURCE VIDEO" for line in found)
+        and not any(_key(line) == "nlecompanion" for line in found)
     ]
 
 
@@ -264,9 +268,16 @@ def added_items(data: bytes) -> list[list[str]]:
 
 
 def file_of(item_lines: Sequence[str]) -> Path:
-    """The file of an item's first source."""
-    line = next(line for line in item_lines if _key(line) == "FILE")
+    """The file of an item's last source, which is the one that plays in our specimens."""
+    line = next(line for line in reversed(item_lines) if _key(line) == "FILE")
     return Path(line.strip().removeprefix("FILE ")[1:-1])
+
+
+def about(item_lines: Sequence[str]) -> list[str]:
+    """Our line in an item that we added: start, length, rate, channels."""
+    place = next(n for n, line in enumerate(item_lines) if _key(line) == "nlecompanion")
+    assert [item_lines[place + n].strip() for n in (-1, 1)] == ["<EXT", ">"]
+    return item_lines[place].strip().removeprefix("nlecompanion ").strip('"').split(" ")
 
 
 def url_of(path: Path) -> str:

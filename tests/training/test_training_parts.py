@@ -13,6 +13,7 @@ from testkit.training_sounds import RATE_HZ, folders, voice
 from nlecompanion.engines.dialogue import bands, spectrum
 from nlecompanion.errors import MediaUnreadable, SettingsError
 from nlecompanion.training import augment, loss
+from nlecompanion.training.compute import compute_type
 from nlecompanion.training.floor import lower_floor
 from nlecompanion.training.mixing import Batch, MixingRules, mix_batch
 from nlecompanion.training.optimiser import orthogonal
@@ -177,6 +178,25 @@ def test_a_high_floor_is_lowered_and_a_low_one_left() -> None:
     assert np.square(lowered[pause]).sum() < 0.2 * np.square(noisy[pause]).sum()
     assert np.square(lowered - clean)[~pause].sum() < 0.02 * np.square(clean).sum()
     assert np.array_equal(lower_floor(clean), clean)
+
+
+@pytest.mark.parametrize(
+    ("wish", "short_s", "expected"),
+    [
+        ("auto", 0.2, torch.bfloat16),
+        ("auto", 0.9, torch.float32),
+        ("auto", 3.0, torch.float32),
+        ("bfloat16", 3.0, torch.bfloat16),
+        ("float32", 0.1, torch.float32),
+    ],
+)
+def test_bfloat16_is_taken_where_it_is_fast(
+    wish: str, short_s: float, expected: torch.dtype
+) -> None:
+    def seconds(number: torch.dtype) -> float:
+        return short_s if number == torch.bfloat16 else 1.0
+
+    assert compute_type(wish, torch.device("cpu"), seconds) == expected
 
 
 def test_speed_changes_pitch_and_keeps_length(tmp_path: Path) -> None:
