@@ -63,17 +63,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The whole list: its first record frame is the timeline's first frame."""
+    """The whole list: its first record frame is the timeline's first frame.
+
+    `drop_frame` is whether record timecode drops frames.
+    """
 
     written: Written3600
     rate: ListRate
     events: tuple[Event, ...]
     start: int
-
-    @property
-    def drop_frame(self) -> bool:
-        """Whether record timecode drops frames."""
-        return record_drops(self.written) and can_drop_frames(self.rate.rate)
+    drop_frame: bool
 
     def event_at(self, address: str) -> Event:
         """The event of that address.
@@ -107,7 +106,9 @@ def open_cut(path: Path) -> Cut:
             "audio tracks switched on, or export an FCP7 XML, FCPXML, AAF or OTIO timeline."
         )
     events = _counted(written, rate.rate)
-    return Cut(written, rate, _joined(events), min(event.record_in for event in events))
+    drop_frame = record_drops(written) and can_drop_frames(rate.rate)
+    start = min(event.record_in for event in events)
+    return Cut(written, rate, _joined(events), start, drop_frame)
 
 
 def is_black(reel: str) -> bool:

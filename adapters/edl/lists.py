@@ -59,9 +59,10 @@ class ListWriter:
     def list_of(self, track: CleanTrack) -> list[str]:
         """The lines of one track's list."""
         title = one_line(f"{self._plan.timeline_name} {track.name}")
-        lines = [f"TITLE: {title}", f"* FPS: {float(self._cut.rate.rate):.6g}"]
+        lines = [f"TITLE: {title}"]
         if self._cut.written.fcm_line is not None:
             lines.append(f"FCM: {'DROP FRAME' if self._cut.drop_frame else 'NON-DROP FRAME'}")
+        lines.append(f"* FPS: {float(self._cut.rate.rate):.6g}")
         placed = [self._place(clip, address) for clip in track.clips for address in clip.like]
         # One channel after another: a transition joins clips of one channel.
         lanes: dict[tuple[int, ...], list[_Placed]] = {}

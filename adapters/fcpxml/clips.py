@@ -111,22 +111,34 @@ def stand_in(
     role = role_of(sound, track)
     channels = ", ".join(str(n + 1) for n in range(clip.media.channels))
     if shelf.document.version < _ASSET_CLIP_SINCE:
-        return _audio_element(clip, attributes, role, channels, taken, losses)
+        element = _audio_element(clip, attributes, role, channels, taken, losses)
+        if _speakers(sound):
+            element.set("outCh", _speakers(sound))
+        return element
     if shelf.format_id:
         attributes["format"] = shelf.format_id
     attributes["audioRole"] = role
     element = etree.Element("asset-clip", attributes)
     _append(element, taken.clip_volume, taken.clip_panner)
-    if taken.component:
+    speakers = _speakers(sound)
+    if taken.component or speakers:
         component = etree.Element("audio-channel-source", srcCh=channels)
-        out = None if sound.component is None else sound.component.get("outCh")
-        if out is not None:
-            component.set("outCh", out)
+        if speakers:
+            component.set("outCh", speakers)
         component.set("role", role)
         component.extend(taken.component)
         element.append(component)
     element.extend(taken.clip_filters)
     return element
+
+
+def _speakers(sound: Sound) -> str:
+    """Where the original's channels play: `L, R`; empty where the document leaves it open."""
+    own = "" if sound.component is None else sound.component.get("outCh", "")
+    inner = sound.levels[0].element if sound.levels else None
+    if not own and inner is not None and inner.tag == "audio":
+        own = inner.get("outCh", "")
+    return own
 
 
 def _append(parent: etree._Element, *children: etree._Element | None) -> None:

@@ -51,15 +51,12 @@ class Document:
     sequence: etree._Element
     spine: etree._Element
     frame_s: Fraction
+    rate: Fraction
     start_s: Fraction
     assets: dict[str, etree._Element]
     media: dict[str, etree._Element]
     pieces: frozenset[str]
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames a second."""
-        return 1 / self.frame_s
+    effects: frozenset[str]
 
     def asset_of(self, element: etree._Element) -> etree._Element | None:
         """The asset that an `asset-clip`, `audio` or `video` plays, None where there is none."""
@@ -120,10 +117,12 @@ def open_document(path: Path) -> Document:
         sequence=sequence,
         spine=spine,
         frame_s=frame_s,
+        rate=1 / frame_s,
         start_s=start_s,
         assets=assets,
         media={media.get("id", ""): media for media in root.iterfind("resources/media")},
         pieces=_pieces(assets),
+        effects=frozenset(e.get("id", "") for e in root.iterfind("resources/effect")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lxml import etree
@@ -27,6 +27,22 @@ def audio_window(
     return begin_s + here.shift_s, begin_s + here.shift_s + duration_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """What a clip plays, before its channels are told apart.
+
+    `place.shift_s` leads from the clip's local time to the record; `window` is the record range of
+    its sound before the clips around it cut it; `off` is why it is switched off as a whole.
+    """
+
+    clip: etree._Element
+    place: Place
+    window: tuple[Fraction, Fraction]
+    asset: etree._Element | None
+    role: str
+    off: LeftAlone | None
+
+
 def clip_sounds(
     document: Document,
     clip: etree._Element,
@@ -39,63 +55,34 @@ def clip_sounds(
     if asset is not None and not has_audio(asset):
         return []
     window = audio_window(clip, here, start_s, length_s)
-    level = Level(clip, here.shift_s, *window)
-    inner = replace(here, levels=(level, *here.levels))
-    off = None
-    if clip.get("enabled", "1") == "0":
-        off = LeftAlone(Reason.DISABLED)
-    elif clip.get("srcEnable", "all") == "video":
-        off = LeftAlone(Reason.DISABLED, "its sound is switched off")
+    place = replace(here, levels=(Level(clip, here.shift_s, *window), *here.levels))
+    played = Played(clip, place, window, asset, clip.get("audioRole", ""), _clip_off(clip))
+    base = f"{here.path}:asset-clip"
     whole = asset_channels(asset)
     components = list(clip.iterfind("audio-channel-source"))
     listed = [channels_of(component.get("srcCh", "")) for component in components]
-    base = f"{here.path}:asset-clip"
-    role = clip.get("audioRole", "")
     found: list[Sound | None] = []
-    if not components or (len(components) == 1 and (not whole or listed[0] == whole)):
-        component = components[0] if components else None
-        channels = whole if component is None else listed[0]
-        found.append(
-            sound(document, clip, clip, base, inner, window, asset, channels, role, off, component)
-        )
-        return [one for one in found if one is not None]
-    for index, component in enumerate(components):
-        address = f"{base}#{index}"
-        found.append(
-            sound(
-                document,
-                clip,
-                component,
-                address,
-                inner,
-                window,
-                asset,
-                listed[index],
-                role,
-                off,
-                component,
-            )
-        )
-    rest = tuple(sorted(set(whole or ()) - {c for some in listed for c in some or ()}))
-    if rest:
-        unsure = LeftAlone(Reason.UNSUPPORTED, "the document does not say whether they sound")
-        address = f"{base}#rest"
-        found.append(
-            sound(
-                document,
-                clip,
-                clip,
-                address,
-                inner,
-                window,
-                asset,
-                rest,
-                role,
-                first_reason(off, unsure),
-                None,
-            )
-        )
+    if not components:
+        found.append(sound(document, played, base, clip, whole))
+    elif len(components) == 1 and whole in (None, listed[0]):
+        found.append(sound(document, played, base, clip, listed[0], components[0]))
+    else:
+        for index, (part, channels) in enumerate(zip(components, listed, strict=True)):
+            found.append(sound(document, played, f"{base}#{index}", part, channels, part))
+        rest = tuple(sorted(set(whole or ()) - {c for some in listed for c in some or ()}))
+        if rest:
+            unsure = LeftAlone(Reason.UNSUPPORTED, "the document does not say whether they sound")
+            played = replace(played, off=first_reason(played.off, unsure))
+            found.append(sound(document, played, f"{base}#rest", clip, rest))
     return [one for one in found if one is not None]
+
+
+def _clip_off(clip: etree._Element) -> LeftAlone | None:
+    if clip.get("enabled", "1") == "0":
+        return LeftAlone(Reason.DISABLED)
+    if clip.get("srcEnable", "all") == "video":
+        return LeftAlone(Reason.DISABLED, "its sound is switched off")
+    return None
 
 
 def element_sound(
@@ -107,92 +94,82 @@ def element_sound(
 ) -> Sound | None:
     """The sound of an `audio` element; the clip around it may set its role by its channels."""
     asset = document.asset_of(element)
-    if asset is None and element.get("ref", "") in _effects(document):
+    if asset is None and element.get("ref", "") in document.effects:
         return None
     window = (start_s + here.shift_s, start_s + here.shift_s + length_s)
     channels = channels_of(element.get("srcCh", "")) or asset_channels(asset)
-    per_source = channel_count(asset)
     source = element.get("srcID", "1")
     if channels is not None and source.isascii() and source.isdigit() and len(source) < 4:
-        channels = tuple(c + max(int(source) - 1, 0) * per_source for c in channels)
-    component = next(
-        (c for c in here.components if channels_of(c.get("srcCh", "")) == channels), None
-    )
-    if component is None and len(here.components) == 1 and len(here.components[0]):
-        component = here.components[0]
-    level = Level(element, here.shift_s, *window)
+        before = max(int(source) - 1, 0) * channel_count(asset)
+        channels = tuple(channel + before for channel in channels)
+    component = _component_for(here.components, channels)
+    place = replace(here, levels=(Level(element, here.shift_s, *window), *here.levels))
     off = LeftAlone(Reason.DISABLED) if element.get("enabled", "1") == "0" else None
-    return sound(
-        document,
-        element,
-        element,
-        f"{here.path}:audio",
-        replace(here, levels=(level, *here.levels)),
-        window,
-        asset,
-        channels,
-        element.get("role", ""),
-        off,
-        component,
-    )
+    played = Played(element, place, window, asset, element.get("role", ""), off)
+    return sound(document, played, f"{here.path}:audio", element, channels, component)
+
+
+def _component_for(
+    components: tuple[etree._Element, ...], channels: tuple[int, ...] | None
+) -> etree._Element | None:
+    """The channel settings of the `clip` around that speak of these channels."""
+    for component in components:
+        named = channels_of(component.get("srcCh", ""))
+        if named is not None and channels is not None and set(channels) <= set(named):
+            return component
+    return None
 
 
 def sound(
     document: Document,
-    clip: etree._Element,
-    switch: etree._Element,
+    played: Played,
     address: str,
-    place: Place,
-    window: tuple[Fraction, Fraction],
-    asset: etree._Element | None,
+    switch: etree._Element,
     channels: tuple[int, ...] | None,
-    role: str,
-    off: LeftAlone | None,
-    component: etree._Element | None,
+    component: etree._Element | None = None,
 ) -> Sound | None:
-    """One sound, cut to what the clips around it let through; None where nothing is left.
-
-    `place.shift_s` leads from the clip's local time to the record, `clip` may map it further.
-    """
-    mapping = mapping_of(clip)
+    """One sound, cut to what the clips around it let through; None where nothing is left."""
+    clip, place, window = played.clip, played.place, played.window
     start, end = window
     if place.window is not None:
         start, end = max(start, place.window[0]), min(end, place.window[1])
     if end <= start:
         return None
+    mapping = mapping_of(clip)
+    record = Span(start, end - start)
+    local_s = start - place.shift_s
+    role = played.role
     levels = place.levels
     if component is not None:
         role = component.get("role", "") or role
-        levels = (Level(component, levels[0].shift_s, *window), *levels)
-        off = first_reason(off, _component_off(component))
+        levels = (Level(component, place.shift_s, *window), *levels)
     levels, role_off = _role_levels(place, role, levels)
-    record = Span(start, end - start)
     reason = first_reason(
         place.left_alone,
-        off,
+        played.off,
+        None if component is None else _component_off(component),
         role_off,
         mapping.why_left_alone(),
         rate_scaled(clip, document.rate),
-        _asset_trouble(asset),
+        _asset_trouble(played.asset),
         None if component is None else _component_range(component),
         why_not(levels, record),
         _host_trouble(place, record),
     )
-    local_s = start - place.shift_s
     return Sound(
         address=address,
         switch=switch,
-        name=clip.get("name", "") or ("" if asset is None else asset.get("name", "")),
+        name=clip.get("name", "") or ("" if played.asset is None else played.asset.get("name", "")),
         record=record,
         source_s=mapping.at(local_s),
-        asset=asset,
+        asset=played.asset,
         channels=channels,
         role=role,
         lane=place.lane,
         host=place.host,
         levels=levels,
         component=component,
-        edges=_own_edges(place, clip, window, record),
+        edges=own_edges(place, clip, window, record),
         left_alone=reason,
         source_duration_s=_mapped_length(mapping, local_s, record.duration_s),
     )
@@ -203,7 +180,7 @@ def _mapped_length(mapping: Mapping, local_s: Fraction, length_s: Fraction) -> F
     return played_s or length_s
 
 
-def _own_edges(
+def own_edges(
     place: Place, clip: etree._Element, window: tuple[Fraction, Fraction], record: Span
 ) -> Edges:
     """Transitions act on a clip's sound where that ends with the clip: not on split edits."""
@@ -290,8 +267,3 @@ def channels_of(text: str) -> tuple[int, ...] | None:
     if not all(part.isascii() and part.isdigit() and 0 < int(part[:4]) < 1000 for part in parts):
         return None
     return tuple(int(part[:4]) - 1 for part in parts)
-
-
-def _effects(document: Document) -> frozenset[str]:
-    root = document.xml.tree.getroot()
-    return frozenset(effect.get("id", "") for effect in root.iterfind("resources/effect"))

@@ -66,7 +66,7 @@ def why_not(levels: Sequence[Level], record: Span) -> LeftAlone | None:
         if volume is not None and not len(volume) and amount_db(volume) <= SILENT_DB:
             return LeftAlone(Reason.MUTED, "its volume is turned all the way down")
     moving = [level for level in levels if _moving(level)]
-    static_db = sum(_static_db(level) for level in levels)
+    static_db = len(moving) > 1 and any(_static_db(level) for level in levels)
     if len(moving) > 2 or (len(moving) == 2 and static_db):
         return LeftAlone(Reason.UNSUPPORTED, "fades or keyframes on several nested levels")
     if len(moving) == 2 and not _is_component(moving[0]):

@@ -15,7 +15,7 @@ from lxml import etree
 from nlecompanion.model import LeftAlone, Reason, Span
 
 from .document import Document
-from .emit import audio_window, has_audio
+from .emit import audio_window, has_audio, own_edges
 from .retime import mapping_of, rate_scaled
 from .sounds import Edges, Level, Place, Sound, first_reason
 from .times import time_of
@@ -132,6 +132,7 @@ def _one(
     crossing = None
     if only.edges != Edges():
         crossing = LeftAlone(Reason.NESTED, "a transition inside it acts on the sound")
+    window = audio_window(clip, here, start_s, walk.length_s(clip))
     reason = first_reason(
         here.left_alone,
         off,
@@ -147,7 +148,7 @@ def _one(
             switch=switch,
             name=clip.get("name", "") or only.name,
             lane=here.lane,
-            edges=here.edges if clip.get("audioStart") is None else Edges(),
+            edges=own_edges(here, clip, window, only.record),
             left_alone=reason,
         )
     ]

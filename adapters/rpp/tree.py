@@ -40,10 +40,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project: its lines with their ends, its root, and how it was encoded."""
+    """A project: its lines with their ends, the first word of each, its root, its encoding."""
 
     name: str
     lines: tuple[str, ...]
+    keys: tuple[str, ...]
     root: Block
     encoding: str
     newline: str
@@ -54,11 +55,11 @@ class Project:
 
     def find(self, block: Block, key: str) -> int | None:
         """The first of the block's own lines that begins with `key`."""
-        return next((n for n in block.lines if self.key(n) == key), None)
+        return next((n for n in block.lines if self.keys[n] == key), None)
 
     def key(self, line: int) -> str:
         """The first word of a line."""
-        return self.lines[line][:64].split(None, 1)[0] if self.lines[line][:64].strip() else ""
+        return self.keys[line]
 
     def tracks(self) -> list[Block]:
         """The tracks in their order."""
@@ -111,7 +112,8 @@ def parse_project(data: bytes, name: str) -> Project:
     root = _tree(lines, name)
     if "\0" in text:
         raise NotATimeline(f"{name} holds NUL characters: it is damaged. Save the project again.")
-    return Project(name, lines, root, encoding, newline)
+    keys = tuple((line[:64].split(None, 1) or [""])[0] for line in lines)
+    return Project(name, lines, keys, root, encoding, newline)
 
 
 def _tree(lines: tuple[str, ...], name: str) -> Block:

@@ -64,7 +64,7 @@ def test_one_list_for_each_cleaned_track(tmp_path: Path) -> None:
     ]
     for path in done.made():
         text = path.read_text(encoding="utf-8")
-        assert text.splitlines()[2] == "FCM: NON-DROP FRAME"
+        assert text.splitlines()[1:3] == ["FCM: NON-DROP FRAME", "* FPS: 25"]
         found = edl.events(text)
         assert all("V" not in line.channels for line in found)
         assert all(len(line.reel) <= 8 for line in found)

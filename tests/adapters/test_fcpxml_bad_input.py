@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import pytest
-from testkit.fcpxml import Writer, specimen
+from lxml import etree
+from testkit import fcpxml_undo as kit
+from testkit.fcpxml import ADAPTER, Writer, specimen
 from testkit.passthrough_plan import passthrough_plan
 
-from nlecompanion.adapters.fcpxml import ADAPTER
 from nlecompanion.errors import (
     DocumentError,
     NotATimeline,
@@ -162,3 +164,48 @@ def test_a_named_format_has_its_rate(tmp_path: Path) -> None:
         path.write_bytes(named)
         timeline = ADAPTER.read(path)
         assert timeline_facts(timeline).rate == rate
+
+
+_VALUES = [
+    "",
+    "0s",
+    "-5s",
+    "1/0s",
+    "99999999999/3s",
+    "nan",
+    "r1",
+    "film",
+    "2",
+    "-1",
+    "video",
+    "7/9s",
+]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damaged_documents_end_in_results_or_sentences(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    path = tmp_path / "cut.fcpxml"
+    refusals = 0
+    for _ in range(20):
+        tree = etree.fromstring(GOOD)
+        for _ in range(random.randint(1, 8)):
+            element = random.choice(list(tree.iter()))
+            if element.attrib and random.random() < 0.6:
+                element.set(random.choice(list(element.attrib)), random.choice(_VALUES))
+            elif element.attrib and random.random() < 0.5:
+                del element.attrib[random.choice(list(element.attrib))]
+            elif element.getparent() is not None and random.random() < 0.4:
+                element.tag = random.choice([e.tag for e in etree.fromstring(GOOD).iter()])
+        path.write_bytes(etree.tostring(tree))
+        try:
+            timeline = ADAPTER.read(path)
+            plan = passthrough_plan(timeline, tmp_path)
+            ADAPTER.patch(path, plan, tmp_path / "out.fcpxml")
+        except DocumentError:
+            refusals += 1
+            continue
+        delivered = (tmp_path / "out.fcpxml").read_bytes()
+        assert kit.canonical(kit.undo(path.read_bytes(), delivered, plan))
+        assert len(read_uses(ADAPTER.read(tmp_path / "out.fcpxml"))) >= len(plan.disable)
+    assert refusals < 20

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
 from testkit import fcpxml_undo as kit
-from testkit.fcpxml import RATES, VERSIONS, Writer, is_valid, specimen
+from testkit.fcpxml import ADAPTER, RATES, VERSIONS, Writer, is_valid, specimen
 from testkit.passthrough_plan import passthrough_plan
 
-from nlecompanion.adapters.fcpxml import ADAPTER
 from nlecompanion.model import ConformPlan, Loss, Reason, Span, TimelineMarker, Use
 from nlecompanion.timeline.contract import timeline_facts
 from nlecompanion.timeline.uses import read_uses
@@ -72,7 +72,9 @@ def test_every_kind_of_clip_in_every_version(
     assert is_valid(done.delivered)
     eligible = [use for use in done.uses if use.left_alone is None]
     assert len(eligible) == len(done.clips) == 9
-    records = sorted((u.record.start_s * rate, u.record.duration_s * rate) for u in eligible)
+    records: list[Any] = sorted(
+        (u.record.start_s * rate, u.record.duration_s * rate) for u in eligible
+    )
     assert records == [
         (0, 100),
         (10, 60),
@@ -246,7 +248,8 @@ def test_a_retimed_clip_says_how(tmp_path: Path) -> None:
         assert use.left_alone.reason is reason
     (use,) = one_clip(tmp_path, points.format("3s", "103s")).uses
     assert use.left_alone is None
-    assert (use.source.start_s, use.record.duration_s) == (5, 4)
+    assert use.source.start_s == 5
+    assert use.record.duration_s == 4
 
 
 def test_markers_stand_on_the_item_below_them(tmp_path: Path) -> None:

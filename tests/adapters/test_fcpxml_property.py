@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from testkit import fcpxml_undo as kit
-from testkit.fcpxml import RATES, VERSIONS, Writer, time
+from testkit.fcpxml import ADAPTER, RATES, VERSIONS, Writer, time
 from testkit.passthrough_plan import passthrough_plan
 
-from nlecompanion.adapters.fcpxml import ADAPTER
 from nlecompanion.model import Span
 from nlecompanion.timeline.uses import read_uses
 
@@ -93,7 +93,7 @@ def test_any_cut_survives_the_conform(
     path.write_bytes(data)
     timeline = ADAPTER.read(path)
     eligible = [use for use in read_uses(timeline) if use.left_alone is None]
-    read = [
+    read: list[Any] = [
         (use.record.start_s * rate, use.record.duration_s * rate, use.source.start_s * rate)
         for use in eligible
     ]

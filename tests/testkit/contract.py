@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from testkit import fcp7xml, otio_json, rpp
+from testkit import fcp7xml, fcpxml, otio_json, rpp
 from testkit.format_kits import KITS, FormatKit, path_of_url
 from testkit.otio_specimens import SPECIMENS
 from testkit.shared import SHARED

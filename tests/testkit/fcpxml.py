@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from fractions import Fraction
 from xml.sax.saxutils import quoteattr
@@ -9,6 +10,9 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 from testkit.shared import shared
 
+from nlecompanion.timeline.contract import Adapter
+
+ADAPTER: Adapter = importlib.import_module("nlecompanion.adapters.fcpxml").ADAPTER
 RATES = (
     Fraction(25),
     Fraction(24_000, 1001),

@@ -82,7 +82,7 @@ def element_at(root: etree._Element, address: str) -> etree._Element:
     for place in places.split("/")[1:]:
         element = [child for child in element if child.tag in STORY][int(place)]
     name, _, component = tag.partition("#")
-    assert element.tag == name, f"{address} is a {element.tag}"
+    assert element.tag == name, f"{address} is a {element.tag!r}"
     if name == "mc-clip" and component:
         return element.findall("mc-source")[int(component)]
     if component and component != "rest":

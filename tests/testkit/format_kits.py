@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
-from testkit import fcp7xml_undo, otio_json, rpp
+from testkit import fcp7xml_undo, fcpxml_undo, otio_json, rpp
 
 from nlecompanion.model import ConformPlan
 
@@ -165,7 +165,35 @@ def _rpp_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
     return entries
 
 
+def _fcpxml_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
+    wanted = {clip.media.path for track in plan.tracks for clip in track.clips}
+    entries = []
+    for asset in etree.fromstring(data).iter("asset"):
+        rep = asset.find("media-rep")
+        url = (asset if rep is None else rep).get("src", "")
+        if path_of_url(url) in wanted:
+            entries.append(
+                FileEntry(
+                    url=url,
+                    start_s=Fraction(asset.get("start", "").removesuffix("s")),
+                    duration_s=Fraction(asset.get("duration", "").removesuffix("s")),
+                    duration_step_s=Fraction(0),
+                    rate_hz=int(asset.get("audioRate", "0")),
+                    channels=int(asset.get("audioChannels", "0")),
+                )
+            )
+    return entries
+
+
 KITS: Mapping[str, FormatKit] = {
+    "fcpxml": FormatKit(
+        undo=fcpxml_undo.undo,
+        canonical=fcpxml_undo.canonical,
+        picture=fcpxml_undo.canonical_picture,
+        untouched=fcpxml_undo.untouched,
+        entries=_fcpxml_entries,
+        repeated_ids=fcpxml_undo.repeated_ids,
+    ),
     "rpp": FormatKit(
         undo=rpp.undo,
         canonical=lambda data: data,
