@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,7 +20,9 @@ from nlecompanion.training.cli import train
 if TYPE_CHECKING:
     from nlecompanion.settings import Settings
 
-ALL_WELL, SOME_FAILED, UNUSABLE = 0, 1, 2
+ALL_WELL, SOME_FAILED, UNUSABLE, STOPPED = 0, 1, 2, 130
+_AS_JSON = "nlecompanion.as_json"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -26,9 +33,52 @@ class _Group(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except NleCompanionError as error:
-            click.echo(f"nlecompanion: {error}", err=True)
+        except BrokenPipeError:
+            raise
+        except (NleCompanionError, OSError, UnicodeError) as error:
+            line = " ".join(str(error).split())
+            if ctx.meta.get(_AS_JSON):
+                click.echo(json.dumps({"error": line}))
+            click.echo(f"nlecompanion: {line}", err=True)
             ctx.exit(UNUSABLE)
+        except KeyboardInterrupt:
+            click.echo("nlecompanion: stopped; nothing was delivered.", err=True)
+            ctx.exit(STOPPED)
+
+
+def _remember_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    """So that an error of this command is told as JSON too."""
+    ctx.meta[_AS_JSON] = value
+    return value
+
+
+def _json_option(what: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_remember_json,
+        help=f"{what} as JSON on standard output.",
+    )
+
+
+@contextmanager
+def _stopping_cleanly() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the work as Ctrl-C does: what was staged is taken away."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [n for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {name: signal.signal(getattr(signal, name), stop) for name in numbers}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +93,8 @@ def main(ctx: click.Context, /, verbose: int) -> None:
     One timeline: nlecompanion run "Scene 3.xml"
     A folder:     nlecompanion watch ~/Dialogue
 
-    Exit codes: 0 all went well, 1 some uses failed, 2 the input cannot be used.
+    Exit codes: 0 all went well, 1 some uses failed, 2 the input cannot be used,
+    130 stopped.
     """
     import logging
 
@@ -91,7 +142,7 @@ def _job_options(command: Any) -> Any:
             "--media-root",
             "media_roots",
             multiple=True,
-            type=_FOLDER,
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
             metavar="DIR",
             help="Only read media below DIR. Repeatable. Default: all local files.",
         ),
@@ -117,9 +168,13 @@ def _settings(
     media_roots: tuple[Path, ...],
     settings_file: Path | None,
 ) -> Settings:
-    from fractions import Fraction
-
-    from nlecompanion.settings import DEFAULT_PROFILE, Settings, load_profile, load_settings
+    from nlecompanion.settings import (
+        DEFAULT_PROFILE,
+        Settings,
+        handles_from,
+        load_profile,
+        load_settings,
+    )
 
     values = load_settings(settings_file) if settings_file is not None else {}
     if profile is not None or "profile" not in values:
@@ -129,9 +184,7 @@ def _settings(
     if tracks is not None:
         values["tracks"] = tuple(name.strip() for name in tracks.split(",") if name.strip())
     if handles is not None:
-        if not 0 <= handles <= 10:
-            raise SettingsError(f"--handles must lie between 0 and 10 s, not {handles:g}.")
-        values["handles_s"] = Fraction(handles).limit_denominator(1000)
+        values["handles_s"] = handles_from(handles)
     if path_map:
         values["path_map"] = tuple(_mapping(text) for text in path_map)
     if media_roots:
@@ -156,7 +209,7 @@ def _mapping(text: str) -> tuple[str, str]:
 )
 @_job_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")
+@_json_option("The result")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -176,8 +229,9 @@ def run(
         read = pipeline.read_job(timeline, settings)
         click.echo(telling.dry_run_json(read) if as_json else telling.dry_run(read))
         return
-    with telling.progress_bar(quiet=as_json) as watcher:
-        delivery = pipeline.run(timeline, settings, pipeline.Place(out or timeline.parent), watcher)
+    place = pipeline.Place((out or timeline.parent).absolute())
+    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as watcher:
+        delivery = pipeline.run(timeline, settings, place, watcher)
     click.echo(telling.delivery_json(delivery) if as_json else telling.delivery(delivery))
     ctx.exit(SOME_FAILED if delivery.failed else ALL_WELL)
 
@@ -192,7 +246,7 @@ def run(
     help="Where the scene and its delivery are made.",
 )
 @_job_options
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")
+@_json_option("The result")
 @click.pass_context
 def demo(ctx: click.Context, /, out: Path, as_json: bool, **job: Any) -> None:
     """Makes a small scene with picture, runs the whole path on it and says what was done."""
@@ -205,7 +259,7 @@ def demo(ctx: click.Context, /, out: Path, as_json: bool, **job: Any) -> None:
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         timeline = make_scene(out)
-    with telling.progress_bar(quiet=as_json) as watcher:
+    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as watcher:
         delivery = pipeline.run(timeline, settings, pipeline.Place(out), watcher)
     click.echo(telling.delivery_json(delivery) if as_json else telling.delivery(delivery))
     ctx.exit(SOME_FAILED if delivery.failed else ALL_WELL)
@@ -234,7 +288,7 @@ def watch(folder: Path, polling: bool, **job: Any) -> None:
     metavar="DIR",
     help="Also check that DIR can be written. Repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON on standard output.")
+@_json_option("The findings")
 @click.pass_context
 def doctor(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
     """Says what is installed, which engines are ready and what to do about the rest."""
@@ -247,7 +301,7 @@ def doctor(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None
 
 
 @main.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="The list as JSON on standard output.")
+@_json_option("The list")
 @click.pass_context
 def engines(ctx: click.Context, as_json: bool) -> None:
     """Lists the engines with licence and source; `engines get NAME` fetches weights."""

@@ -117,7 +117,8 @@ class Use:
     side by side; None means all of the first stream. `addresses` name the document's elements
     that make up the use, in channel order (a Premiere stereo clip has two). `lead_s` and `tail_s`
     are the sound that transitions take before and after the span. `frame_rate` is the grid that
-    the document's source positions lie on; None where they lie on samples.
+    the document's source positions lie on; None where they lie on samples. `counts_timecode`: the
+    source still counts on the media's own timecode, which only the media can tell.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Use:
     tail_s: Fraction = Fraction(0)
     role: str = ""
     left_alone: LeftAlone | None = None
+    counts_timecode: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from nlecompanion.delivery.hand_back import (
     write_receipt,
 )
 from nlecompanion.delivery.names import safe_stem, unique_name
+from nlecompanion.delivery.paths import path_losses
 from nlecompanion.delivery.receipt import receipt
 from nlecompanion.delivery.staging import Staging, disk_errors, reserve, reserve_exactly
 from nlecompanion.engines.threads import settle_threads
@@ -51,7 +52,7 @@ from nlecompanion.model import (
 )
 from nlecompanion.plugins import adapter_for, engine_factory
 from nlecompanion.settings import Settings
-from nlecompanion.timeline.choice import choose
+from nlecompanion.timeline.choice import choose, require_tracks
 from nlecompanion.timeline.conform import (
     cleaned_clip,
     markers_for,
@@ -125,14 +126,17 @@ def read_job(document: Path, settings: Settings) -> Job:
 
     Raises:
         DocumentError: the document cannot be worked on.
+        SettingsError: a track was asked for that it does not have.
     """
-    if not document.exists():
-        raise NotATimeline(f"{document} does not exist. Check the path.")
-    digest = _digest(document)
+    if not document.is_file() and not document.is_dir():
+        raise NotATimeline(f"{document} is no file. Check the path.")
     adapter = adapter_for(document)
+    digest = _digest(document)
     timeline = adapter.read(document)
     facts = timeline_facts(timeline)
-    chosen = choose(read_uses(timeline), settings.tracks, Fraction(settings.profile.min_use_s))
+    found = read_uses(timeline)
+    require_tracks(found, settings.tracks)
+    chosen = choose(found, settings.tracks, Fraction(settings.profile.min_use_s))
     uses, files = find_media(chosen, document, settings)
     regions = plan_regions(uses, files, settings.handles_s, facts.sample_rate_hz)
     return Job(document, digest, adapter, timeline, facts, uses, files, regions)
@@ -166,9 +170,9 @@ def run(document: Path, settings: Settings, place: Place, watcher: Watcher = _no
     engine = factory.create()
     settle_threads()
     if place.name is None:
-        staging, number = reserve(place.out, next_clean_name(document.stem, 1))
+        staging, number = reserve(place.out.absolute(), next_clean_name(safe_stem(document.stem), 1))
     else:
-        staging = reserve_exactly(place.out / place.name, place.staging)
+        staging = reserve_exactly(place.out.absolute() / place.name, place.staging)
         number = place.number
     with staging:
         clips, reports, losses = _work_all(job, engine, settings, staging, watcher)
@@ -300,10 +304,11 @@ def _deliver(
         clips,
         markers_for(reports),
     )
-    stem = next_clean_name(document.stem, number)
+    stem = next_clean_name(safe_stem(document.stem), number)
     conformed = staging.folder / f"{stem}{document.suffix}"
     losses += write_conformed(job.adapter, document, plan, conformed)
-    if document.suffix != ".otio":
+    losses += path_losses(job.uses, settings, staging.final / conformed.name)
+    if document.suffix.casefold() != ".otio":
         write_neutral(job.timeline, plan, staging.folder / f"{stem}.otio")
     write_receipt(
         receipt(

@@ -38,6 +38,8 @@ def adapter_for(path: Path) -> Adapter:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
+        if not head:
+            raise NotATimeline(f"{path.name} is empty. Export it again and let it finish.")
     installed = adapters()
     scored = [(adapter.score(path, head), name) for name, adapter in installed.items()]
     best, name = max(scored, default=(0, ""))

@@ -30,7 +30,7 @@ class Profile:
     name: str = DEFAULT_PROFILE
     title: str = ""
     intensity_db: float = _number(9.0, 0, 60, "how far the background is turned down, dB")
-    keep_sbr_db: float = _number(40.0, 0, 90, "a voice this far above its background is kept, dB")
+    keep_sbr_db: float = _number(40.0, 0, 200, "a voice this far above its background is kept, dB")
     warn_sbr_db: float = _number(-3.0, -60, 60, "below this the cleaned clip carries a warning, dB")
     min_speech_s: float = _number(0.2, 0, 60, "uses with less speech are left alone, s")
     min_use_s: float = _number(0.25, 0, 60, "shorter uses are left alone, s")
@@ -87,7 +87,7 @@ def load_profile(name: str) -> Profile:
         return _profile(name, folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
-        return _profile(path.stem, path.read_text(encoding="utf-8"))
+        return _profile(path.stem, _text(path))
     raise SettingsError(
         f"There is no profile {name!r}. Choose one of {', '.join(profile_names())}, "
         f"or give the path of a .toml file."
@@ -138,27 +138,48 @@ def load_settings(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: an unknown key, naming the nearest one, or a value of the wrong kind.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
     values: dict[str, Any] = {}
-    for key, value in _table(path.name, text).items():
+    for key, value in _table(path.name, _text(path)).items():
         if key not in _SETTING_KEYS:
             raise SettingsError(_unknown_key(path.name, key, dict.fromkeys(_SETTING_KEYS)))
-        values[key] = _setting(path.name, key, value)
+        values[key] = _setting(path, key, value)
     return values
 
 
-def _setting(where: str, key: str, value: Any) -> Any:
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+
+
+def handles_from(seconds: float) -> Fraction:
+    """Handles as an exact length, to the millisecond.
+
+    Raises:
+        SettingsError: not between 0 and 10 s.
+    """
+    if not 0 <= seconds <= MAX_HANDLES_S:  # NaN fails here too
+        raise SettingsError(f"handles_s must lie between 0 and {MAX_HANDLES_S} s, not {seconds:g}.")
+    return Fraction(seconds).limit_denominator(1000)
+
+
+def _setting(file: Path, key: str, value: Any) -> Any:
+    where = file.name
     if key == "handles_s" and isinstance(value, int | float) and not isinstance(value, bool):
-        return Fraction(value).limit_denominator(1000)
+        return handles_from(value)
     if key == "profile" and isinstance(value, str):
-        return load_profile(value)
+        own = file.parent / value
+        return load_profile(str(own) if own.suffix == ".toml" else value)
     if key == "engine" and isinstance(value, str):
         return value
     if key in {"tracks", "media_roots"} and isinstance(value, list) and _all_text(value):
-        return tuple(Path(entry) for entry in value) if key == "media_roots" else tuple(value)
+        if key == "tracks":
+            return tuple(value)
+        # Relative folders count from the settings file, wherever the command is called.
+        return tuple(file.parent / Path(entry).expanduser() for entry in value)
     if key == "path_map" and isinstance(value, dict) and _all_text(list(value.values())):
         return tuple(value.items())
     raise SettingsError(f"{key} in {where} has a value of the wrong kind: {value!r}.")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
     """A bar on standard error for people at a terminal; nothing for scripts."""
-    from rich.console import Console
     from rich import progress as rich_progress
+    from rich.console import Console
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -58,11 +58,16 @@ def delivery(made: Delivery) -> str:
     lines += [_use_line(report, made) for report in made.uses]
     lines += [f"Note: {loss.where}: {loss.what}" for loss in made.losses]
     if made.folder is None:
-        lines.append("Nothing to do: no use needs cleaning, so nothing was written.")
+        lines.append(
+            "Nothing could be cleaned, so nothing was written."
+            if made.failed
+            else "Nothing to do: no use needs cleaning, so nothing was written."
+        )
     else:
         lines += [f"Delivery: {made.folder}", f"Import this: {made.document}"]
     if made.failed:
-        lines.append(f"{made.failed} uses failed; the reasons stand above and in the receipt.")
+        receipt = " and in the receipt" if made.folder is not None else ""
+        lines.append(f"{made.failed} uses failed; the reasons stand above{receipt}.")
     return "\n".join(lines)
 
 

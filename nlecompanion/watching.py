@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nlecompanion import pipeline
 from nlecompanion.delivery.receipt import summary
-from nlecompanion.errors import Interrupted
-from nlecompanion.model import Delivery
+from nlecompanion.errors import Interrupted, NleCompanionError
+from nlecompanion.model import FAILURES, Delivery
 from nlecompanion.plugins import adapter_for
 from nlecompanion.settings import Settings, load_profile, profile_names
 from nlecompanion.watch.contract import JobResult, WatchSettings, Work, WorkOrder
@@ -93,9 +93,18 @@ def work_with(settings: Settings) -> Work:
             ),
             watcher,
         )
+        if made.folder is None and made.failed:
+            raise NleCompanionError(_first_failure(made))
         return JobResult(made.folder, made.cleaned, made.failed, _message(made))
 
     return work
+
+
+def _first_failure(made: Delivery) -> str:
+    """One line for `failed/`: how many uses, and the first reason with its next move."""
+    reports = [r for r in made.uses if r.left_alone is not None and r.left_alone.reason in FAILURES]
+    use, left_alone = reports[0].use, reports[0].left_alone
+    return f"Nothing could be cleaned: {len(reports)} uses failed, first {use.name}: {left_alone}"
 
 
 def _number(slot: str, document_name: str) -> int:

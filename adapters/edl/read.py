@@ -144,6 +144,7 @@ def _noted(cut: Cut, event: Event, uses: dict[str, str]) -> otio.schema.Clip:
             frame_rate=rate,
             role=cut.written.title or "",
             left_alone=event.left_alone,
+            counts_timecode=True,
         ),
     )
     return clip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import opentimelineio as otio
 from lxml import etree
 
 from nlecompanion.model import Span, TimelineFacts
-from nlecompanion.timeline.contract import ItemNote, note_item, note_timeline
+from nlecompanion.timeline.contract import ItemNote, note_item, note_timeline, number_track
 
 from .document import Xmeml, open_xmeml
 from .items import Crossing, Placed, place_track
@@ -58,11 +59,22 @@ def read_timeline(path: Path) -> otio.schema.Timeline:
         tracks.append(_track(document, element, f"V{number}", "Video", placed, {}))
     sound = [place_track(document, t, n) for n, t in enumerate(document.audio_tracks, start=1)]
     notes = soundings(document, sound)
-    for number, element in enumerate(document.audio_tracks, start=1):
-        placed = sound[number - 1]
-        tracks.append(_track(document, element, f"A{number}", "Audio", placed, notes))
+    numbers = _editor_numbers(document.audio_tracks)
+    for element, placed, number in zip(document.audio_tracks, sound, numbers, strict=True):
+        track = _track(document, element, f"A{number}", "Audio", placed, notes)
+        number_track(track, number)
+        tracks.append(track)
     timeline.tracks.extend(tracks)
     return timeline
+
+
+def _editor_numbers(elements: Sequence[etree._Element]) -> list[int]:
+    """The number that the editor shows: the elements of one exploded track count once."""
+    numbers: list[int] = []
+    for element in elements:
+        follows = numbers and element.get("currentExplodedTrackIndex", "0") not in {"", "0"}
+        numbers.append(numbers[-1] if follows else (numbers[-1] + 1 if numbers else 1))
+    return numbers
 
 
 def _sample_rate_hz(sequence: etree._Element) -> int:

@@ -99,7 +99,7 @@ def stand_in(
     """
     start_s = clip.media.start_s + clip.source_in_s
     taken = carried(sound.levels, sound.edges, clip.record.start_s - start_s, sound.component)
-    _note_losses(clip, sound, losses)
+    _note_losses(clip, losses)
     attributes = {
         "ref": shelf.asset_id(clip.media),
         "lane": str(lane),
@@ -166,17 +166,7 @@ def _audio_element(
     return element
 
 
-def _note_losses(clip: CleanedClip, sound: Sound, losses: list[Loss]) -> None:
-    if sound.edges.cross_in or sound.edges.cross_out:
-        side = "start" if sound.edges.cross_in else "end"
-        both = sound.edges.cross_in and sound.edges.cross_out
-        losses.append(
-            Loss(
-                clip.use_id,
-                f"the crossfade at its {'start and end' if both else side} is a hard cut on the "
-                "connected clip, which takes no transitions",
-            )
-        )
+def _note_losses(clip: CleanedClip, losses: list[Loss]) -> None:
     end_s = clip.source_in_s + clip.record.duration_s
     missing_s = max(-clip.source_in_s, end_s - clip.media.duration_s)
     if missing_s > 0:

@@ -121,7 +121,7 @@ def open_document(path: Path) -> Document:
         start_s=start_s,
         assets=assets,
         media={media.get("id", ""): media for media in root.iterfind("resources/media")},
-        pieces=_pieces(assets),
+        pieces=_pieces(root, assets),
         effects=frozenset(e.get("id", "") for e in root.iterfind("resources/effect")),
     )
 
@@ -158,13 +158,27 @@ def _the_project(
     return projects[0], sequence, spine
 
 
-def _pieces(assets: dict[str, etree._Element]) -> frozenset[str]:
+def _pieces(root: etree._Element, assets: dict[str, etree._Element]) -> frozenset[str]:
+    """Resolve may write an asset for each clip, as long as the clip and starting where it does.
+
+    Seen as several assets of one file, or as a clip that fills an asset without Final Cut's uid.
+    """
     by_url: dict[str, list[etree._Element]] = defaultdict(list)
     for asset in assets.values():
         by_url[url_of(asset)].append(asset)
-    return frozenset(
+    several = {
         asset.get("id", "")
         for url, group in by_url.items()
         if url and len({asset.get("start") for asset in group}) > 1
         for asset in group
-    )
+    }
+    filled = {
+        used.get("id", "")
+        for clip in root.iter("asset-clip")
+        if (used := assets.get(clip.get("ref", ""))) is not None
+        and used.get("uid") is None
+        and used.get("start", "0s") not in ("0s", "0/1s")
+        and used.get("start") == clip.get("start")
+        and used.get("duration") == clip.get("duration")
+    }
+    return frozenset(several | filled)

@@ -193,8 +193,8 @@ def own_edges(
     return Edges(
         edges.fade_in_s if starts else Fraction(0),
         edges.fade_out_s if ends else Fraction(0),
-        edges.cross_in and starts,
-        edges.cross_out and ends,
+        edges.cross_in if starts else None,
+        edges.cross_out if ends else None,
     )
 
 

@@ -13,8 +13,9 @@ from nlecompanion.model import ConformPlan, Loss, TimelineMarker
 
 from ..fcp7xml.edit import insert, put_after, put_first
 from ..xml_safe import write_xml, xml_text
-from .clips import Shelf, stand_in
+from .clips import Shelf
 from .document import BUNDLE_INFO, STORY, Document, open_document
+from .runs import connected, runs_of
 from .sounds import Host, Sound
 from .times import time_text
 from .walk import Walk, walk
@@ -76,12 +77,12 @@ def _add_clips(
     last: dict[etree._Element, etree._Element] = {}
     for track in plan.tracks:
         lane -= 1
-        for clip in track.clips:
-            sound = sounds[clip.like[0]]
+        for run in runs_of(track.clips, sounds, losses):
+            sound = sounds[run[0].clip.like[0]]
             if sound.host is None:
                 raise DocumentError(f"{document.name}: {sound.address} has no place to anchor to.")
-            offset_s = clip.record.start_s + sound.host.shift_s
-            element = stand_in(clip, sound, track, lane, offset_s, shelf, losses)
+            offset_s = run[0].clip.record.start_s + sound.host.shift_s
+            element = connected(run, track, lane, offset_s, shelf, losses)
             host = sound.host.element
             before = last.get(host)
             if before is None:

@@ -91,8 +91,10 @@ def _track(document: Document, name: str, sounds: list[Sound]) -> otio.schema.Tr
     track = otio.schema.Track(name=name, kind=otio.schema.TrackKind.Audio)
     children: list[otio.core.Composable] = []
     position_s = Fraction(0)
+    before: Sound | None = None
     for sound in sounds:
-        children += _gap(sound.record.start_s - position_s)
+        children += _gap(sound.record.start_s - position_s) or _crossfade(before, sound)
+        before = sound
         clip = _clip(document, sound)
         note_item(
             clip,
@@ -117,6 +119,24 @@ def _gap(length_s: Fraction) -> list[otio.core.Composable]:
         return []
     length = otio.opentime.TimeRange(_time(Fraction(0)), _time(length_s))
     return [otio.schema.Gap(source_range=length)]
+
+
+def _crossfade(before: Sound | None, after: Sound) -> list[otio.core.Composable]:
+    """The transition between two sounds, so that the cleaned files reach under it."""
+    fade = after.edges.cross_in
+    if before is None or fade is None or before.edges.cross_out is None:
+        return []
+    if before.edges.cross_out.element is not fade.element:
+        return []
+    cut_s = after.record.start_s
+    return [
+        otio.schema.Transition(
+            name=fade.element.get("name", ""),
+            transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
+            in_offset=_time(max(cut_s - fade.record.start_s, Fraction(0))),
+            out_offset=_time(max(fade.record.end_s - cut_s, Fraction(0))),
+        )
+    ]
 
 
 def _clip(document: Document, sound: Sound) -> otio.schema.Clip:

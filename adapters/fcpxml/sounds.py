@@ -26,17 +26,25 @@ class Level:
     end_s: Fraction
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossfade:
+    """A transition with sound between two items, from `record.start_s` to `record.end_s`."""
+
+    element: etree._Element
+    record: Span
+
+
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """What transitions with sound do to an item of a storyline, in seconds of record.
+    """What transitions with sound do to an item of a storyline.
 
-    A fade has silence on its other side; a crossfade another item.
+    A fade, in seconds, has silence on its other side; a crossfade another item.
     """
 
     fade_in_s: Fraction = Fraction(0)
     fade_out_s: Fraction = Fraction(0)
-    cross_in: bool = False
-    cross_out: bool = False
+    cross_in: Crossfade | None = None
+    cross_out: Crossfade | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from .document import Document, story
 from .emit import audio_window, clip_sounds, element_sound
 from .retime import mapping_of, rate_scaled
 from .shared_clips import compound, multicam
-from .sounds import Edges, Host, Level, Place, Sound, first_reason
+from .sounds import Crossfade, Edges, Host, Level, Place, Sound, first_reason
 from .times import BadTime, time_of
 
 MAX_DEPTH = 60
@@ -41,7 +41,7 @@ class Walk:
                 offset_s = time_of(child, "offset")
                 offset_s = position_s if offset_s is None else offset_s
                 position_s = offset_s + self.length_s(child)
-                edges = _edges(items, index, offset_s, position_s)
+                edges = _edges(items, index, offset_s, position_s, place.shift_s)
             except BadTime as error:
                 self._unreadable(child, f"{place.path}/{index}", place, error)
                 continue
@@ -214,27 +214,30 @@ def _sync_roles(sync: etree._Element, source: str) -> tuple[etree._Element, ...]
     )
 
 
-def _edges(items: list[etree._Element], index: int, start_s: Fraction, end_s: Fraction) -> Edges:
+def _edges(
+    items: list[etree._Element], index: int, start_s: Fraction, end_s: Fraction, shift_s: Fraction
+) -> Edges:
     """What the transitions beside an item do to its sound."""
-    before = items[index - 1] if index else None
-    after = items[index + 1] if index + 1 < len(items) else None
+    before, after = _transition(items, index - 1, shift_s), _transition(items, index + 1, shift_s)
     fade_in_s = fade_out_s = Fraction(0)
-    cross_in = cross_out = False
-    if (
-        before is not None
-        and before.tag == "transition"
-        and before.find("filter-audio") is not None
-    ):
-        begin_s, length_s = time_of(before, "offset"), time_of(before, "duration")
-        cross_in = index > 1 and items[index - 2].tag != "gap"
-        if begin_s is not None and length_s is not None and not cross_in:
-            fade_in_s = max(Fraction(0), begin_s + length_s - start_s)
-    if after is not None and after.tag == "transition" and after.find("filter-audio") is not None:
-        begin = time_of(after, "offset")
-        cross_out = index + 2 < len(items) and items[index + 2].tag != "gap"
-        if begin is not None and not cross_out:
-            fade_out_s = max(Fraction(0), end_s - begin)
-    return Edges(fade_in_s, fade_out_s, cross_in, cross_out)
+    if before is not None and (index < 2 or items[index - 2].tag == "gap"):
+        fade_in_s = max(Fraction(0), before.record.end_s - shift_s - start_s)
+        before = None
+    if after is not None and (index + 2 >= len(items) or items[index + 2].tag == "gap"):
+        fade_out_s = max(Fraction(0), end_s + shift_s - after.record.start_s)
+        after = None
+    return Edges(fade_in_s, fade_out_s, before, after)
+
+
+def _transition(items: list[etree._Element], index: int, shift_s: Fraction) -> Crossfade | None:
+    """The transition of that number, where there is one and it acts on sound."""
+    if not 0 <= index < len(items) or items[index].tag != "transition":
+        return None
+    element = items[index]
+    start_s, length_s = time_of(element, "offset"), time_of(element, "duration")
+    if element.find("filter-audio") is None or start_s is None or length_s is None:
+        return None
+    return Crossfade(element, Span(start_s + shift_s, max(length_s, Fraction(0))))
 
 
 def walk(document: Document) -> Walk:

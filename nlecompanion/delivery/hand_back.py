@@ -45,5 +45,7 @@ def write_receipt(receipt: dict[str, Any], target: Path) -> None:
     """The receipt as indented JSON."""
     with disk_errors(target.parent):
         target.write_text(
-            json.dumps(receipt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            json.dumps(receipt, indent=2, ensure_ascii=False) + "\n",
+            encoding="utf-8",
+            errors="backslashreplace",  # a file name that is no UTF-8 must not cost the delivery
         )

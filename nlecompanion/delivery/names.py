@@ -17,7 +17,7 @@ def safe_stem(text: str) -> str:
     stem = _UNSAFE.sub("_", unicodedata.normalize("NFC", text)).strip(" .")
     while len(stem.encode("utf-8", "replace")) > MAX_BYTES:
         stem = stem[:-1].rstrip(" .")
-    stem = stem.encode("utf-8", "replace").decode("utf-8")
+    stem = "".join("_" if "\ud800" <= c <= "\udfff" else c for c in stem)
     if not stem or _RESERVED.match(stem):
         stem = f"clip {stem}".strip()
     return stem

@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from nlecompanion.errors import DeliveryError, NoSpace, NotWritable
 
+if sys.platform != "win32":
+    import fcntl
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_FORBIDDEN |= {errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL}
 _OWNER = ".owner"
 _MAX_NUMBER = 10_000
 
@@ -55,6 +61,7 @@ class Staging:
         self.final = final
         self.folder = folder or final.with_name(f".{final.name}.partial")
         self._committed = False
+        self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Staging:
         return self
@@ -62,6 +69,7 @@ class Staging:
     def __exit__(self, *_: object) -> None:
         if not self._committed:
             shutil.rmtree(self.folder, ignore_errors=True)
+        self._release()
 
     def claim(self) -> bool:
         """Makes the folder ours; False where a living process has it."""
@@ -73,14 +81,22 @@ class Staging:
         made = Path(tempfile.mkdtemp(prefix=".nlecompanion-", dir=self.folder.parent))
         try:
             made.chmod(0o755)
-            (made / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+            self._lock = (made / _OWNER).open("wb")
+            if sys.platform != "win32":
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
             made.rename(self.folder)
         except OSError as error:
+            self._release()
             shutil.rmtree(made)
             if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
                 return False
             raise
         return True
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def commit(self) -> Path:
         """Syncs every file and folder, then renames into place.
@@ -88,6 +104,8 @@ class Staging:
         Raises:
             DeliveryError: something stands under the final name; the staged folder is removed.
         """
+        if sys.platform == "win32":
+            self._release()  # Windows removes no open file
         (self.folder / _OWNER).unlink()
         with disk_errors(self.final.parent):
             for path in sorted(self.folder.rglob("*"), reverse=True):
@@ -136,20 +154,18 @@ def reserve_exactly(final: Path, folder: Path | None = None) -> Staging:
 
 
 def _owner_lives(folder: Path) -> bool:
-    try:
-        pid = int((folder / _OWNER).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return False
-    if os.name == "nt":
-        # There is no harmless signal to ask with; a number more in the name does no harm either.
+    """Whether somebody holds the lock inside: a process here, in a container or on another host."""
+    if sys.platform == "win32":
+        # A number more in the name does no harm.
         return True
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with (folder / _OWNER).open("rb") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
-    except PermissionError:
+    except BlockingIOError:
         return True
-    return True
+    return False
 
 
 def _sync(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Positions count from the stream's first decoded sample. The decoder is started early enough to be
 in step where the sound begins (`PREROLL_S`), and every frame's place is checked against the
-container's clock. Where a container cannot seek exactly, the stream is decoded from its start.
+container's clock: where packets are missing, silence keeps later sound in its place. Where a
+container cannot seek exactly, the stream is decoded from its start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -47,6 +49,12 @@ _AAC_FROM_THE_START_S = 60
 _WANDER_S = Fraction(1, 10)
 #: Demuxers whose time stamps may skip on purpose: a pause in a recording, an empty edit.
 _WITH_PAUSES = ("mov,", "matroska", "flv", "asf")
+#: Demuxers whose clock tells each frame's place, so that a jump of a frame is a lost frame: it is
+#: written in the file (the sample table, the PES header, the frame's own number), not counted
+#: while reading as in MP3 and ADTS, nor spread over pages as in Ogg.
+_WITH_EXACT_TIMES = ("mov,", "mpeg", "flac")
+#: How many ticks two time stamps and their difference may be rounded by.
+_CLOCK_SLACK_TICKS = 3
 #: Demuxers round: a seek may land a picture or two late.
 _AIM_EARLIER_S = Fraction(1, 4)
 _PIECE_SAMPLES = 48_000
@@ -148,11 +156,11 @@ def _placed(
     coarse = start.is_coarse(stream.rate_hz)
     if target is not None and coarse and start.frame_samples is None:
         raise _SeekFailed("its clock is coarse and its frames differ in length")
-    wander_samples = _WANDER_S * stream.rate_hz
+    exact_times = media.container.startswith(_WITH_EXACT_TIMES)
+    holes = _Holes(start, stream.rate_hz)
+    lost_samples = 0
     expected: int | None = 0 if target is None else None
-    damaged = False
-    for frame, damaged_before in _frames(media, stream, start, target):
-        damaged = damaged or damaged_before
+    for frame, damaged in _frames(media, stream, start, target):
         stated = _stated_position(frame, start, stream.rate_hz)
         if expected is None:
             if coarse and frame.samples != start.frame_samples:
@@ -161,27 +169,84 @@ def _placed(
             expected = _first_position(stated, start, stream.rate_hz)
             if target is None or expected > target:
                 raise _SeekFailed(f"it landed on sample {expected}, after {target}")
-        elif stated is not None and stated - expected > wander_samples:
-            hole = round(stated) - expected
+            holes.due = Fraction(expected)
+        hole = holes.before(frame.samples, stated, expected, exact_times or damaged)
+        if hole:
             if damaged or not media.container.startswith(_WITH_PAUSES):
-                raise MediaUnreadable(
-                    f"{media.path.name} is damaged: {hole / stream.rate_hz:.2f} s of sound are "
-                    f"missing at {expected / stream.rate_hz:.2f} s. Copy it again."
-                )
-            logger.info("%s pauses for %d samples at %d", media.path.name, hole, expected)
-            for begin in range(0, hole, _PIECE_SAMPLES):
-                count = min(_PIECE_SAMPLES, hole - begin)
-                yield expected, np.zeros((count, stream.channels), dtype=np.float32)
-                expected += count
+                lost_samples += hole
+            _report_hole(media, stream, expected, hole, lost_samples)
+        for begin in range(0, hole, _PIECE_SAMPLES):
+            count = min(_PIECE_SAMPLES, hole - begin)
+            yield expected, np.zeros((count, stream.channels), dtype=np.float32)
+            expected += count
         samples = _float_samples(frame, stream, media)
         yield expected, samples
         expected += len(samples)
 
 
+def _report_hole(
+    media: MediaFile, stream: AudioStream, position: int, hole_samples: int, lost_samples: int
+) -> None:
+    """Warns of the silence that takes the hole's place.
+
+    `lost_samples` is what the file has lost up to here; pauses on purpose do not count.
+
+    Raises:
+        MediaUnreadable: too much is lost to go on.
+    """
+    at_s, hole_s = position / stream.rate_hz, hole_samples / stream.rate_hz
+    if lost_samples > _WANDER_S * stream.rate_hz:
+        raise MediaUnreadable(
+            f"{media.path.name} is damaged: {lost_samples / stream.rate_hz:.2f} s of sound are "
+            f"missing up to {at_s + hole_s:.2f} s. Copy it again."
+        )
+    logger.warning(
+        "%s has no sound for %.3f s at %.3f s; it is silent there", media.path.name, hole_s, at_s
+    )
+
+
+@dataclass(slots=True)
+class _Holes:
+    """Finds where the container's clock runs ahead of the sound: where sound is missing.
+
+    A jump by a whole frame means that frames were lost; later sound must not move up, and a
+    seek past the hole goes by the clock as well. Smaller deviations are the clock's own.
+    """
+
+    start: Origin
+    rate_hz: int
+    #: Where the clock should put the next frame, going by the one before.
+    due: Fraction = Fraction(0)
+
+    def before(
+        self, frame_samples: int, stated: Fraction | None, expected: int, exact_times: bool
+    ) -> int:
+        """Samples missing between `expected` and the next frame, which the clock puts at `stated`.
+
+        `exact_times` says that jumps of a frame count; otherwise only what is beyond wandering.
+        """
+        if stated is None:
+            self.due += frame_samples
+            return 0
+        jump_samples = stated - self.due
+        self.due = stated + frame_samples
+        missing = stated - expected
+        if missing > _WANDER_S * self.rate_hz:
+            return round(missing)
+        whole = self.start.frame_samples or frame_samples
+        slack_samples = _slack_samples(self.start, self.rate_hz)
+        if not exact_times or whole < 2 * slack_samples or jump_samples < whole - slack_samples:
+            return 0
+        if self.start.is_coarse(self.rate_hz):
+            # Whole frames, as on the grid that a seek goes by.
+            return max(0, round(missing / whole) * whole)
+        return max(0, round(missing))
+
+
 def _frames(
     media: MediaFile, stream: AudioStream, start: Origin, target: int | None
 ) -> Iterator[tuple[AudioFrame, bool]]:
-    """Decoded frames that hold sound, each with whether packets before it were damaged."""
+    """Decoded frames that hold sound, each with whether packets up to it were damaged."""
     import av
 
     with open_media(media.path) as container:
@@ -199,12 +264,15 @@ def _frames(
                 try:
                     frames = packet.decode()
                 except av.FFmpegError as error:
-                    logger.info("%s: a packet is damaged: %s", media.path.name, error)
+                    # The first is enough: a damaged stretch may hold thousands.
+                    level = logging.DEBUG if damaged else logging.WARNING
+                    logger.log(level, "%s: a packet is damaged: %s", media.path.name, error)
                     damaged = True
                     continue
                 for frame in frames:
                     if frame.samples:
                         yield frame, damaged
+                damaged = damaged or packet.is_corrupt
         except (av.FFmpegError, OSError) as error:
             raise MediaUnreadable(
                 f"{media.path.name} cannot be read to its end: {error}. Copy it again."
@@ -243,6 +311,10 @@ def _stated_position(frame: AudioFrame, start: Origin, rate_hz: int) -> Fraction
     return (frame.pts * Fraction(frame.time_base or 1) - start.first_s) * rate_hz
 
 
+def _slack_samples(start: Origin, rate_hz: int) -> Fraction:
+    return _CLOCK_SLACK_TICKS * start.time_base * rate_hz
+
+
 def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int:
     """The exact position of the first frame after a seek."""
     if stated is None:
@@ -250,7 +322,7 @@ def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int
     if not start.is_coarse(rate_hz):
         return round(stated)
     # The clock is too coarse, but frames of one length can only lie on a grid.
-    slack_samples = 3 * start.time_base * rate_hz
+    slack_samples = _slack_samples(start, rate_hz)
     if start.frame_samples is None or start.frame_samples < 2 * slack_samples:
         raise _SeekFailed("its frames are too short for so coarse a clock")
     steps = round((stated - start.head_samples) / start.frame_samples)

@@ -58,12 +58,12 @@ def local_path(
     if not looked:
         raise MediaOffline(
             f"{_shown(url) or 'A clip without a media path'} is not a path on this machine. "
-            "Map its drive or share to a local folder (path_map), or relink the clip."
+            "Map its drive or share to a local folder (--map or path_map), or relink it."
         )
     places = "; ".join(_shown(str(place)) for place in looked[:_MAX_PLACES_TOLD])
     raise MediaOffline(
         f"{_shown(looked[0].name)} is offline. Looked at {places}. Mount its drive, relink the "
-        "clip, or map the editor's folder to a local one (path_map)."
+        "clip, or map the editor's folder to a local one (--map or path_map)."
     )
 
 

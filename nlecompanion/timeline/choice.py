@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from nlecompanion.errors import SettingsError
 from nlecompanion.model import LeftAlone, Reason, Use
 
 _DIALOGUE_WORDS = re.compile(
@@ -43,6 +44,23 @@ def matches_track(use: Use, wanted: str) -> bool:
         str(use.track_number),
         f"a{use.track_number}",
     }
+
+
+def require_tracks(uses: Sequence[Use], tracks: Sequence[str]) -> None:
+    """Refuses words that name no track with sound on it.
+
+    Raises:
+        SettingsError: lists the tracks that there are.
+    """
+    for wanted in tracks:
+        if not any(matches_track(use, wanted) for use in uses):
+            there = dict.fromkeys(
+                f"A{use.track_number}" + (f" ({use.track})" if use.track else "") for use in uses
+            )
+            raise SettingsError(
+                f"No track with sound is called {wanted!r}. "
+                f"There are: {', '.join(there) or 'none'}."
+            )
 
 
 def choose(uses: Sequence[Use], tracks: Sequence[str], min_use_s: Fraction) -> tuple[Use, ...]:

@@ -18,6 +18,7 @@ from nlecompanion.model import (
 )
 from nlecompanion.timeline.choice import CLEAN_TRACK_NAME
 
+_CLEAN_TRACK = re.compile(rf"{CLEAN_TRACK_NAME} (\d{{1,6}})")
 _CLEAN_ENDING = re.compile(r" clean(?: (\d+))?$")
 
 
@@ -68,10 +69,16 @@ def plan_conform(
             lanes.append((key, [clip]))
     tracks = tuple(
         CleanTrack(f"{CLEAN_TRACK_NAME} {number}", lane[0].media.channels, tuple(lane))
-        for number, (_, lane) in enumerate(lanes, start=1)
+        for number, (_, lane) in enumerate(lanes, start=_next_track_number(uses))
     )
     disable = tuple(address for use in uses if use.id in clips for address in use.addresses)
     return ConformPlan(timeline_name, tracks, disable, tuple(markers))
+
+
+def _next_track_number(uses: Sequence[Use]) -> int:
+    """After the clean tracks that an earlier run left on the timeline."""
+    found = (_CLEAN_TRACK.fullmatch(use.track) for use in uses)
+    return 1 + max((int(match[1]) for match in found if match is not None), default=0)
 
 
 def markers_for(reports: Sequence[UseReport]) -> tuple[TimelineMarker, ...]:

@@ -4,7 +4,8 @@ How to add a format, in four steps:
 
 1. `score` says how sure you are that a file is yours, from its name and first 64 KiB.
 2. `read` turns the document into an `otio.schema.Timeline`: `note_timeline` once, and `note_item`
-   on every item of every audio track that makes sound (clips, nested sequences, generators).
+   on every item of every audio track that makes sound (clips, nested sequences, generators);
+   `number_track` where one track of the editor's is several in the document.
    Positions in the OTIO model are whole numbers at exact rates; transitions are
    `otio.schema.Transition` objects between the clips that they join.
 3. `patch` writes a copy of the original document to `target`: the plan's tracks appended last, its
@@ -80,8 +81,9 @@ class ItemNote:
     one use (an exploded stereo pair), in the order of `channels`. `channels` are zero-based
     channels of the file that this element alone plays; None means all of the first stream.
     `record` counts from the timeline's first frame. `frame_rate` is the grid of the source
-    positions. `left_alone` is set where the document itself says that the element is not to be
-    worked on.
+    positions. `counts_timecode` is set where the source counts on the media's own timecode and the
+    document does not say what that is (an EDL). `left_alone` is set where the document itself says
+    that the element is not to be worked on.
     """
 
     address: str
@@ -91,6 +93,7 @@ class ItemNote:
     frame_rate: Fraction | None = None
     role: str = ""
     left_alone: LeftAlone | None = None
+    counts_timecode: bool = False
 
 
 def note_item(item: otio.core.Item, note: ItemNote) -> None:
@@ -106,6 +109,8 @@ def note_item(item: otio.core.Item, note: ItemNote) -> None:
         values["frame_rate"] = str(note.frame_rate)
     if note.role:
         values["role"] = note.role
+    if note.counts_timecode:
+        values["counts_timecode"] = True
     if note.left_alone is not None:
         values["left_alone"] = [note.left_alone.reason.value, note.left_alone.detail]
     item.metadata[NAMESPACE] = values
@@ -127,8 +132,22 @@ def item_note(item: otio.core.Item) -> ItemNote | None:
         channels=None if channels is None else tuple(int(channel) for channel in channels),
         frame_rate=None if rate is None else Fraction(rate),
         role=values.get("role", ""),
+        counts_timecode=bool(values.get("counts_timecode", False)),
         left_alone=None if left_alone is None else LeftAlone(Reason(left_alone[0]), left_alone[1]),
     )
+
+
+def number_track(track: otio.schema.Track, number: int) -> None:
+    """Says which of the editor's sound tracks this is, counted from 1.
+
+    For formats that write one stereo track as two elements; without it, elements are counted.
+    """
+    track.metadata[NAMESPACE] = {"number": number}
+
+
+def track_number(track: otio.schema.Track, otherwise: int) -> int:
+    """The number that `number_track` left."""
+    return int(track.metadata.get(NAMESPACE, {}).get("number", otherwise))
 
 
 def note_timeline(timeline: otio.schema.Timeline, facts: TimelineFacts) -> None:

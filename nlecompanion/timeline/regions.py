@@ -21,7 +21,10 @@ def settle(use: Use, media: MediaFile) -> Use:
     """
     media_start_s = use.media_start_s
     source = use.source
-    if media_start_s is None:
+    if media_start_s is None and use.counts_timecode:
+        media_start_s = media.start_timecode_s or Fraction(0)
+        source = Span(source.start_s - media_start_s, source.duration_s)
+    elif media_start_s is None:
         media_start_s, source = _media_start(source, media)
     use = replace(use, media_start_s=media_start_s, source=source, channels=_channels(use, media))
     if use.left_alone is not None:
@@ -49,6 +52,13 @@ def _channels(use: Use, media: MediaFile) -> tuple[int, ...]:
 def _cannot_serve(use: Use, media: MediaFile) -> LeftAlone | None:
     if media.cleaned_by_us:
         return LeftAlone(Reason.ALREADY_CLEANED, f"{media.path.name} was made by nlecompanion")
+    if use.counts_timecode and media.video_rate and media.video_rate != use.frame_rate:
+        return LeftAlone(
+            Reason.UNSUPPORTED,
+            f"the list counts {float(use.frame_rate or 0):.6g} frames a second, {media.path.name} "
+            f"has {float(media.video_rate):.6g}; add a line `* FPS: {float(media.video_rate):.6g}` "
+            f"to the list, or export XML or OTIO instead.",
+        )
     available = sum(stream.channels for stream in media.streams)
     missing = [channel + 1 for channel in use.channels or () if channel >= available]
     if missing:
@@ -121,7 +131,7 @@ def _region(uses: list[Use], file: MediaFile, handles_s: Fraction, rate_hz: int)
     identity = f"{file.path}|{file.size_bytes}|{file.modified_ns}|{channels}|{rate_hz}"
     # One path may stand in a document with two start timecodes: two files to the editor.
     identity += f"|{first.frame_rate}|{first.media_start_s}|{start_sample}|{end_sample}"
-    digest = hashlib.sha256(identity.encode()).hexdigest()
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
     return Region(
         id=digest[:12],
         media=file,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from nlecompanion.model import Span, Use
-from nlecompanion.timeline.contract import ItemNote, item_note
+from nlecompanion.timeline.contract import ItemNote, item_note, track_number
 from nlecompanion.units import exact_seconds
 
 if TYPE_CHECKING:
@@ -42,23 +42,24 @@ def read_uses(timeline: otio.schema.Timeline) -> tuple[Use, ...]:
 
 
 def _elements(timeline: otio.schema.Timeline) -> Iterator[_Element]:
-    for number, track in enumerate(timeline.audio_tracks(), start=1):
+    counts: dict[int, int] = {}
+    for index, track in enumerate(timeline.audio_tracks(), start=1):
+        number = track_number(track, index)
         name = track.name or f"A{number}"
         children = list(track)
-        position = 0
-        for index, child in enumerate(children):
+        for place, child in enumerate(children):
             note = None if _is_transition(child) else item_note(child)
             if note is None:
                 continue
-            position += 1
-            before = children[index - 1] if index else None
-            after = children[index + 1] if index + 1 < len(children) else None
+            counts[number] = counts.get(number, 0) + 1
+            before = children[place - 1] if place else None
+            after = children[place + 1] if place + 1 < len(children) else None
             yield _Element(
                 item=child,
                 note=note,
                 track=name,
                 track_number=number,
-                position=position,
+                position=counts[number],
                 # The overlap that lies on the other side of the cut is sound beyond the clip.
                 lead_s=_overlap_s(before, "in_offset"),
                 tail_s=_overlap_s(after, "out_offset"),
@@ -101,6 +102,7 @@ def _use(elements: list[_Element]) -> Use:
         lead_s=max(element.lead_s for element in elements),
         tail_s=max(element.tail_s for element in elements),
         role=first.note.role,
+        counts_timecode=first.note.counts_timecode,
         left_alone=next((e.note.left_alone for e in elements if e.note.left_alone), None),
     )
 

@@ -154,7 +154,10 @@ class Journal:
 
     def finish(self, job: Job, message: str, cleaned: int | None, failed: int | None) -> Job:
         """The work is done; the counts are None where a crash has swallowed them."""
-        values = {"message": message, "cleaned": cleaned, "failed": failed}
+        values: dict[str, object] = {"message": message, "cleaned": cleaned, "failed": failed}
+        if failed:
+            # Dropped again, with its media back, this content is worked on again.
+            values["identity"] = None
         return self._change(job, State.DONE, message, values)
 
     def park(self, job: Job, why: str) -> Job:

@@ -140,7 +140,7 @@ def test_d1_disabled_clips_are_left_and_one_path_with_two_clocks_stays_apart(
     ]
     assert all(use.channels == (0, 1) for use in uses)
     assert {use.media_url for use in uses[:2]} == {"file://localhost/source.mp4"}
-    assert [use.track for use in uses] == ["audio_with_disabled"] * 4 + ["A3"]
+    assert [use.track for use in uses] == ["audio_with_disabled"] * 4 + ["A2"]
 
 
 def test_d2_nested_is_refused_and_the_wav_keeps_its_drop_frame_clock(adapter: Adapter) -> None:

@@ -216,7 +216,7 @@ TRANSITION = (
 )
 
 
-def test_a_crossfade_is_a_loss_and_a_fade_from_silence_is_kept(tmp_path: Path) -> None:
+def test_crossfades_and_fades_from_silence_come_along(tmp_path: Path) -> None:
     write = Writer()
     write.resources.append('<effect id="r9" name="Audio Crossfade" uid="FFAudioTransition"/>')
     film = write.asset("film")
@@ -228,12 +228,36 @@ def test_a_crossfade_is_a_loss_and_a_fade_from_silence_is_kept(tmp_path: Path) -
     ]
     done = conform(tmp_path, write.document())
     assert is_valid(done.delivered)
-    assert [loss.where for loss in done.losses] == ["A1-001", "A1-002"]
-    assert "crossfade at its end" in done.losses[0].what
+    assert done.losses == ()
+    half_s = Fraction(1, 2)
+    assert [(use.lead_s, use.tail_s) for use in done.uses] == [(0, half_s), (half_s, 0)]
     fades = [clip.find("adjust-volume/param/fadeIn") for clip in done.clips]
     assert fades[1] is None
     assert fades[0] is not None
     assert fades[0].get("duration") == "1s"
+    spine = done.clips[0].getparent()
+    assert spine is not None
+    assert [(e.tag, e.get("offset"), e.get("duration")) for e in spine] == [
+        ("asset-clip", "0s", "4s"),
+        ("transition", "7/2s", "1s"),
+        ("asset-clip", "4s", "4s"),
+    ]
+    clean = [use for use in done.after if use.track.startswith("DX clean")]
+    assert sorted(map(_instant, clean)) == sorted(map(_instant, done.uses))
+
+
+def test_a_crossfade_into_what_is_not_cleaned_is_a_loss(tmp_path: Path) -> None:
+    write = Writer()
+    write.resources.append('<effect id="r9" name="Audio Crossfade" uid="FFAudioTransition"/>')
+    film = write.asset("film")
+    write.items = [
+        write.clip(film, "0s", 50, 100),
+        TRANSITION.format("7/2s"),
+        write.clip(film, "4s", 250, 100, enabled="0"),
+    ]
+    done = conform(tmp_path, write.document())
+    assert [loss.where for loss in done.losses] == ["A1-001"]
+    assert "crossfade at its end" in done.losses[0].what
 
 
 def test_a_retimed_clip_says_how(tmp_path: Path) -> None:
@@ -311,3 +335,17 @@ def test_a_changed_project_is_a_new_one(tmp_path: Path) -> None:
     project = etree.fromstring((tmp_path / "new.fcpxml").read_bytes()).find(".//project")
     assert project is not None
     assert (project.get("name"), project.get("uid")) == ("Cut 3 clean", None)
+
+
+def test_an_asset_that_is_only_as_long_as_its_clip_has_no_clock_of_its_own(tmp_path: Path) -> None:
+    write = Writer()
+    film = write.asset("film", 10)
+    write.items = [write.clip(film, "0s", 0, 100)]
+    data = write.document().replace(b'duration="3600s"', b'duration="4s"')
+    (use,) = conform(tmp_path, data).uses
+    # Resolve's piece of a file, from its tenth second on: the probed media decides.
+    assert use.media_start_s is None
+    assert use.source == Span(Fraction(10), Fraction(4))
+    (use,) = conform(tmp_path, data.replace(b'id="film"', b'id="film" uid="A1"')).uses
+    assert use.media_start_s == 10
+    assert use.source == Span(Fraction(0), Fraction(4))

@@ -230,3 +230,101 @@ def test_a_region_of_many_blocks_keeps_its_length_and_place(tmp_path: Path) -> N
         part, whole = cleaned[start:, 0][: RATE_HZ * 5], original[start:, 0][: RATE_HZ * 5]
         likeness = float(part @ whole / np.sqrt((part @ part) * (whole @ whole)))
         assert likeness > 0.9
+
+
+def test_a_relative_out_folder_gives_clips_that_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = document(tmp_path, in_a_row([wav(tmp_path / "a.wav")]))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(
+        main, ["run", cut.name, "--engine", "dsp", "--out", "there", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    conformed = Path(json.loads(result.output)["document"])
+    assert conformed.is_absolute()
+    again = run(conformed, Settings(engine="dsp"), Place(tmp_path / "again"))
+    assert Reason.OFFLINE not in reasons(again)
+
+
+def test_a_track_that_is_not_there_is_an_error_with_a_list(tmp_path: Path) -> None:
+    first, second = wav(tmp_path / "a.wav"), wav(tmp_path / "b.wav")
+    cut = tmp_path / "Cut.xml"
+    clips = [Clip(media, 0, 100, 25) for media in (first, second)]
+    cut.write_bytes(premiere_xml((Track((clips[0],)), Track((clips[1],))), RATE, "Cut"))
+    result = CliRunner().invoke(main, ["run", str(cut), "--tracks", "A9", "--json"])
+    assert result.exit_code == 2
+    assert "A1" in json.loads(result.stdout)["error"]
+    # Two stereo tracks are four elements in the document, and A1 and A2 to the editor.
+    delivery = run(cut, Settings(engine="dsp", tracks=("A2",)), Place(tmp_path))
+    assert reasons(delivery) == [Reason.NOT_CHOSEN, None]
+
+
+def test_a_pipe_or_an_empty_file_is_no_timeline(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.xml")
+    (tmp_path / "empty.xml").touch()
+    for name, hint in (("pipe.xml", "no file"), ("empty.xml", "empty")):
+        result = CliRunner().invoke(main, ["run", str(tmp_path / name)])
+        assert result.exit_code == 2
+        assert hint in result.output
+
+
+def test_a_media_name_that_is_no_utf8_is_worked_on(tmp_path: Path) -> None:
+    media = wav(tmp_path / "a.wav")
+    media.path.rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    cut = document(tmp_path, in_a_row([media]))
+    cut.write_text(cut.read_text().replace("a.wav</pathurl>", "caf%E9.wav</pathurl>"))
+    assert reasons(run(cut, Settings(engine="dsp"), Place(tmp_path))) == [None]
+
+
+def test_relative_media_paths_are_a_loss_that_is_told(tmp_path: Path) -> None:
+    cut = document(tmp_path, in_a_row([wav(tmp_path / "a.wav")]))
+    text = cut.read_text()
+    start, end = text.index("<pathurl>") + 9, text.index("</pathurl>")
+    cut.write_text(text[:start] + "a.wav" + text[end:])
+    delivery = run(cut, Settings(engine="dsp"), Place(tmp_path))
+    assert reasons(delivery) == [None]
+    assert any("relative" in loss.what for loss in delivery.losses)
+
+
+def test_a_name_too_long_for_the_disk_is_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["run", str(tmp_path / ("x" * 300 + ".xml"))])
+    assert result.exit_code == 2
+    assert len(result.output.strip().splitlines()) == 1
+    long = document(tmp_path, in_a_row([wav(tmp_path / "a.wav")]), "L" * 246 + ".xml")
+    assert run(long, Settings(engine="dsp"), Place(tmp_path)).cleaned == 1
+
+
+def test_sigterm_leaves_nothing_half_made(tmp_path: Path) -> None:
+    cut = document(tmp_path, in_a_row([wav(tmp_path / "a.wav")]))
+    out = tmp_path / "out"
+    code = (
+        "import os, signal, nlecompanion.work as work\n"
+        "from nlecompanion.cli import main\n"
+        "work.mix = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", str(cut), "--engine", "dsp", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130, done.stderr
+    assert "nothing was delivered" in done.stderr
+    assert list(out.iterdir()) == []
+
+
+def test_clean_tracks_of_an_earlier_run_are_counted_on(tmp_path: Path) -> None:
+    first = wav(tmp_path / "a.wav")
+    delivery = run(document(tmp_path, in_a_row([first])), Settings(engine="dsp"), Place(tmp_path))
+    assert delivery.document is not None
+    # The editor goes on in the conformed timeline and switches an original on again.
+    text = delivery.document.read_text()
+    place = text.index("<enabled>FALSE</enabled>")
+    more = tmp_path / "More.xml"
+    more.write_text(text.replace("<enabled>FALSE</enabled>", "<enabled>TRUE</enabled>"))
+    assert place > 0
+    again = run(more, Settings(engine="dsp"), Place(tmp_path))
+    assert again.plan is not None
+    assert [track.name for track in again.plan.tracks] == ["DX clean 2"]

@@ -149,3 +149,20 @@ def test_relative_media_count_from_the_inbox(bench: Bench, tmp_path: Path) -> No
     with bench.daemon(**settings_of(bench)) as daemon:
         bench.settle(daemon)
     assert bench.lying("done") == ["Scene 3"]
+
+
+def test_what_was_offline_goes_to_failed_and_is_done_when_dropped_again(
+    bench: Bench, tmp_path: Path
+) -> None:
+    content = scene(tmp_path)
+    away = shutil.move(tmp_path / "Scene 3.wav", tmp_path / "away.wav")
+    bench.drop("Scene 3.xml", content)
+    with bench.daemon(**settings_of(bench)) as daemon:
+        bench.settle(daemon)
+        line = (bench.root / "failed" / "Scene 3.xml.txt").read_text()
+        assert "offline" in line
+        assert "Scene 3.wav" in line
+        shutil.move(away, tmp_path / "Scene 3.wav")
+        bench.drop("once more.xml", content)
+        bench.settle(daemon)
+    assert bench.lying("done") == ["once more"]

@@ -57,9 +57,7 @@ def canonical_picture(data: bytes) -> list[object]:
     seen = {asset.get("id") for asset in root.iter("asset") if asset.get("hasVideo") == "1"}
     picture: list[object] = []
     for element in root.iter(*STORY, "mc-source"):
-        if element.tag == "audio" or (
-            element.tag == "asset-clip" and element.get("ref") not in seen
-        ):
+        if not _is_seen(element, seen):
             continue
         shows = element.get("srcEnable", "all") in ("all", "video")
         switches = {"srcEnable"} if shows else {"srcEnable", "enabled"}
@@ -72,6 +70,15 @@ def canonical_picture(data: bytes) -> list[object]:
         ]
         picture.append((element.tag, sorted(attributes.items()), shows, own))
     return picture
+
+
+def _is_seen(element: etree._Element, seen: set[str | None]) -> bool:
+    """Whether it has to do with picture; storylines and transitions of sound alone have not."""
+    if element.tag == "spine":
+        return not len(element) or any(_is_seen(child, seen) for child in element)
+    if element.tag == "transition":
+        return element.find("filter-video") is not None
+    return element.tag != "audio" and (element.tag != "asset-clip" or element.get("ref") in seen)
 
 
 def element_at(root: etree._Element, address: str) -> etree._Element:
@@ -129,7 +136,9 @@ def undo(original: bytes, delivered: bytes, plan: ConformPlan) -> bytes:
     ids = {asset.get("id") for asset in assets}
     clips = [clip for clip in new.iter("asset-clip", "audio") if clip.get("ref") in ids]
     assert len(clips) == sum(len(track.clips) for track in plan.tracks)
-    for element in (*assets, *clips):
+    for spine in _added_storylines(new, ids):
+        _remove(spine)
+    for element in (*assets, *(clip for clip in clips if clip.get("lane") is not None)):
         _remove(element)
     for marker in reversed(plan.markers):
         found = [
@@ -142,6 +151,17 @@ def undo(original: bytes, delivered: bytes, plan: ConformPlan) -> bytes:
     _undo_switches(old, new, plan)
     _undo_name(old, new, plan)
     return bytes(etree.tostring(new.getroottree()))
+
+
+def _added_storylines(root: etree._Element, ids: set[str | None]) -> list[etree._Element]:
+    """Connected storylines that hold nothing but new clips, and the crossfades between them."""
+    return [
+        spine
+        for spine in root.iter("spine")
+        if spine.get("lane") is not None
+        and len(spine)
+        and all(child.tag == "transition" or child.get("ref") in ids for child in spine)
+    ]
 
 
 def _remove(element: etree._Element) -> None:

@@ -108,3 +108,20 @@ def test_a_document_without_start_counts_from_zero_or_from_timecode() -> None:
 
 def test_no_channels_means_all_of_the_first_stream() -> None:
     assert settle(use(channels=None), media(channels=6)).channels == (0, 1, 2, 3, 4, 5)
+
+
+def test_a_list_that_counts_timecode_is_read_on_the_medias_clock() -> None:
+    # From zero the range would fit as well, and be the wrong sound.
+    late = media(start_timecode_s=Fraction(10))
+    wanted = use(start_s=15, media_start_s=None, counts_timecode=True)
+    settled = settle(wanted, late)
+    assert settled.source.start_s == 5
+    assert settled.media_start_s == 10
+
+
+def test_a_list_at_another_rate_than_its_media_is_not_guessed_at() -> None:
+    wanted = use(start_s=3615, media_start_s=None, counts_timecode=True, frame_rate=Fraction(24))
+    settled = settle(wanted, media())
+    assert settled.left_alone is not None
+    assert settled.left_alone.reason is Reason.UNSUPPORTED
+    assert "FPS: 25" in settled.left_alone.detail
