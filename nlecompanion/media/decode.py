@@ -169,7 +169,7 @@ def _placed(
             expected = _first_position(stated, start, stream.rate_hz)
             if target is None or expected > target:
                 raise _SeekFailed(f"it landed on sample {expected}, after {target}")
-            holes.due = Fraction(expected)
+            holes.due = expected
         hole = holes.before(frame.samples, stated, expected, exact_times or damaged)
         if hole:
             if damaged or not media.container.startswith(_WITH_PAUSES):
@@ -216,7 +216,7 @@ class _Holes:
     start: Origin
     rate_hz: int
     #: Where the clock should put the next frame, going by the one before.
-    due: Fraction = Fraction(0)
+    due: Fraction | int = 0
 
     def before(
         self, frame_samples: int, stated: Fraction | None, expected: int, exact_times: bool
@@ -227,6 +227,10 @@ class _Holes:
         """
         if stated is None:
             self.due += frame_samples
+            return 0
+        if stated == expected:
+            # Nearly every frame; fractions take time.
+            self.due = expected + frame_samples
             return 0
         jump_samples = stated - self.due
         self.due = stated + frame_samples
