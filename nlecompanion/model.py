@@ -118,7 +118,8 @@ class Use:
     that make up the use, in channel order (a Premiere stereo clip has two). `lead_s` and `tail_s`
     are the sound that transitions take before and after the span. `frame_rate` is the grid that
     the document's source positions lie on; None where they lie on samples. `counts_timecode`: the
-    source still counts on the media's own timecode, which only the media can tell.
+    source still counts on the media's own timecode, which only the media can tell;
+    `rate_is_guessed`: the document does not say its rate.
     """
 
     id: str
@@ -137,6 +138,7 @@ class Use:
     role: str = ""
     left_alone: LeftAlone | None = None
     counts_timecode: bool = False
+    rate_is_guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ def _noted(cut: Cut, event: Event, uses: dict[str, str]) -> otio.schema.Clip:
             role=cut.written.title or "",
             left_alone=event.left_alone,
             counts_timecode=True,
+            rate_is_guessed=cut.rate.assumed,
         ),
     )
     return clip

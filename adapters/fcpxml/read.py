@@ -106,6 +106,8 @@ def _track(document: Document, name: str, sounds: list[Sound]) -> otio.schema.Tr
                 frame_rate=document.rate,
                 role=sound.role,
                 left_alone=sound.left_alone,
+                # FCPXML always counts on the media's clock, also where an asset is only a piece.
+                counts_timecode=clip.media_reference.available_range is None,
             ),
         )
         children.append(clip)

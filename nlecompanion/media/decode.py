@@ -223,7 +223,7 @@ class _Holes:
     ) -> int:
         """Samples missing between `expected` and the next frame, which the clock puts at `stated`.
 
-        `exact_times` says that jumps of a frame count; otherwise only what is beyond wandering.
+        Unless `exact_times`, only what is beyond wandering counts.
         """
         if stated is None:
             self.due += frame_samples
@@ -238,7 +238,7 @@ class _Holes:
         if missing > _WANDER_S * self.rate_hz:
             return round(missing)
         whole = self.start.frame_samples or frame_samples
-        slack_samples = _slack_samples(self.start, self.rate_hz)
+        slack_samples = _CLOCK_SLACK_TICKS * self.start.time_base * self.rate_hz
         if not exact_times or whole < 2 * slack_samples or jump_samples < whole - slack_samples:
             return 0
         if self.start.is_coarse(self.rate_hz):
@@ -315,10 +315,6 @@ def _stated_position(frame: AudioFrame, start: Origin, rate_hz: int) -> Fraction
     return (frame.pts * Fraction(frame.time_base or 1) - start.first_s) * rate_hz
 
 
-def _slack_samples(start: Origin, rate_hz: int) -> Fraction:
-    return _CLOCK_SLACK_TICKS * start.time_base * rate_hz
-
-
 def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int:
     """The exact position of the first frame after a seek."""
     if stated is None:
@@ -326,7 +322,7 @@ def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int
     if not start.is_coarse(rate_hz):
         return round(stated)
     # The clock is too coarse, but frames of one length can only lie on a grid.
-    slack_samples = _slack_samples(start, rate_hz)
+    slack_samples = _CLOCK_SLACK_TICKS * start.time_base * rate_hz
     if start.frame_samples is None or start.frame_samples < 2 * slack_samples:
         raise _SeekFailed("its frames are too short for so coarse a clock")
     steps = round((stated - start.head_samples) / start.frame_samples)

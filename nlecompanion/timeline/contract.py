@@ -82,8 +82,9 @@ class ItemNote:
     channels of the file that this element alone plays; None means all of the first stream.
     `record` counts from the timeline's first frame. `frame_rate` is the grid of the source
     positions. `counts_timecode` is set where the source counts on the media's own timecode and the
-    document does not say what that is (an EDL). `left_alone` is set where the document itself says
-    that the element is not to be worked on.
+    document does not say what that is (an EDL); `rate_is_guessed` where it does not say its rate
+    either. `left_alone` is set where the document itself says that the element is not to be worked
+    on.
     """
 
     address: str
@@ -94,6 +95,7 @@ class ItemNote:
     role: str = ""
     left_alone: LeftAlone | None = None
     counts_timecode: bool = False
+    rate_is_guessed: bool = False
 
 
 def note_item(item: otio.core.Item, note: ItemNote) -> None:
@@ -111,6 +113,8 @@ def note_item(item: otio.core.Item, note: ItemNote) -> None:
         values["role"] = note.role
     if note.counts_timecode:
         values["counts_timecode"] = True
+    if note.rate_is_guessed:
+        values["rate_is_guessed"] = True
     if note.left_alone is not None:
         values["left_alone"] = [note.left_alone.reason.value, note.left_alone.detail]
     item.metadata[NAMESPACE] = values
@@ -133,6 +137,7 @@ def item_note(item: otio.core.Item) -> ItemNote | None:
         frame_rate=None if rate is None else Fraction(rate),
         role=values.get("role", ""),
         counts_timecode=bool(values.get("counts_timecode", False)),
+        rate_is_guessed=bool(values.get("rate_is_guessed", False)),
         left_alone=None if left_alone is None else LeftAlone(Reason(left_alone[0]), left_alone[1]),
     )
 

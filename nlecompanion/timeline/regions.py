@@ -52,7 +52,7 @@ def _channels(use: Use, media: MediaFile) -> tuple[int, ...]:
 def _cannot_serve(use: Use, media: MediaFile) -> LeftAlone | None:
     if media.cleaned_by_us:
         return LeftAlone(Reason.ALREADY_CLEANED, f"{media.path.name} was made by nlecompanion")
-    if use.counts_timecode and media.video_rate and media.video_rate != use.frame_rate:
+    if use.rate_is_guessed and media.video_rate and media.video_rate != use.frame_rate:
         return LeftAlone(
             Reason.UNSUPPORTED,
             f"the list counts {float(use.frame_rate or 0):.6g} frames a second, {media.path.name} "

@@ -103,6 +103,7 @@ def _use(elements: list[_Element]) -> Use:
         tail_s=max(element.tail_s for element in elements),
         role=first.note.role,
         counts_timecode=first.note.counts_timecode,
+        rate_is_guessed=first.note.rate_is_guessed,
         left_alone=next((e.note.left_alone for e in elements if e.note.left_alone), None),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,9 @@ def test_a_list_that_counts_timecode_is_read_on_the_medias_clock() -> None:
 
 
 def test_a_list_at_another_rate_than_its_media_is_not_guessed_at() -> None:
-    wanted = use(start_s=3615, media_start_s=None, counts_timecode=True, frame_rate=Fraction(24))
+    counts: dict[str, Any] = {"media_start_s": None, "counts_timecode": True}
+    counts["rate_is_guessed"] = True
+    wanted = use(start_s=3615, frame_rate=Fraction(24), **counts)
     settled = settle(wanted, media())
     assert settled.left_alone is not None
     assert settled.left_alone.reason is Reason.UNSUPPORTED
