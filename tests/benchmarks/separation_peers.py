@@ -31,5 +31,5 @@ def peer_lines(bench: Path) -> list[Line]:
         if len(cells) != 8 or cells[0] in ("condition", "") or set(cells[0]) <= {"-", ":"}:
             continue
         improvement, *rest = (float(cell) for cell in cells[2:])
-        lines.append(Line(cells[0], f"{cells[1]} (published)", improvement, *rest))
+        lines.append(Line(cells[0], f"{cells[1]} (PEERS.md)", improvement, *rest))
     return lines

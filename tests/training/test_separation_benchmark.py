@@ -90,8 +90,8 @@ def test_the_table_shows_peers_and_says_what_is_missing(
     monkeypatch.setattr("benchmarks.separation_metrics.find_spec", lambda name: None)
     run(bench, monkeypatch, "--engines", "passthrough")
     shown = capsys.readouterr().out
-    assert "| music | A peer (published) | 8.20 | 2.00 | 0.854 |" in shown
-    assert "| three | A peer (published) | 6.20 | 1.50 | 0.754 |" in shown
+    assert "| music | A peer (PEERS.md) | 8.20 | 2.00 | 0.854 |" in shown
+    assert "| three | A peer (PEERS.md) | 6.20 | 1.50 | 0.754 |" in shown
     assert "| three | passthrough | 0.00 | – | – |" in shown
     assert "pip install pesq pystoi speechmos" in shown
 
