@@ -10,9 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlecompanion import __version__
 from nlecompanion.errors import NleCompanionError
+
+if TYPE_CHECKING:
+    from nlecompanion.engines.contract import EngineFactory
 
 _PACKAGES = ("opentimelineio", "torch", "demucs", "onnxruntime", "silero-vad", "av", "soundfile")
 _LITTLE_SPACE_GIB = 5
@@ -71,10 +75,21 @@ def _engines() -> Iterator[Finding]:
         if factory is chosen:
             state += ", taken by --engine auto"
         fix = readiness.fix
-        gain = (factory.merit_db or 0) - (chosen.merit_db or 0)
-        if not readiness.ready and gain > 0:
-            fix = f"{fix} It is ranked {gain:.1f} dB above {chosen.info.name}."
+        if not readiness.ready:
+            fix = f"{fix} {_gain(factory, chosen)}".strip()
         yield Finding(f"engine {name}", state, fix=fix)
+
+
+def _gain(missing: EngineFactory, chosen: EngineFactory) -> str:
+    """What fetching an engine's weights would gain over the one that is taken now."""
+    if missing.merit_pesq is None or missing.merit_db is None:
+        return "Its gain is not measured."
+    gain_db = missing.merit_db - (chosen.merit_db or 0)
+    gain_pesq = missing.merit_pesq - (chosen.merit_pesq or 0)
+    return (
+        f"On our benchmark: {gain_db:+.1f} dB SI-SDR and {gain_pesq:+.2f} PESQ "
+        f"against {chosen.info.name}."
+    )
 
 
 def _folder(folder: Path) -> Finding:

@@ -170,7 +170,9 @@ def run(document: Path, settings: Settings, place: Place, watcher: Watcher = _no
     engine = factory.create()
     settle_threads()
     if place.name is None:
-        staging, number = reserve(place.out.absolute(), next_clean_name(safe_stem(document.stem), 1))
+        staging, number = reserve(
+            place.out.absolute(), next_clean_name(safe_stem(document.stem), 1)
+        )
     else:
         staging = reserve_exactly(place.out.absolute() / place.name, place.staging)
         number = place.number

@@ -71,10 +71,11 @@ def engine_factory(name: str) -> EngineFactory:
             )
         return cast("EngineFactory", points[name].load())
     ready = [
-        (factory.merit_db, name, factory)
+        # One decibel is the benchmark's standard error: within it, the better sound decides.
+        ((round(factory.merit_db), factory.merit_pesq or 0.0, factory.merit_db, name), factory)
         for name, factory in engine_factories().items()
         if factory.merit_db is not None and factory.readiness().ready
     ]
     if not ready:
         raise UnknownEngine("No engine is ready to run. `nlecompanion doctor` says what to do.")
-    return max(ready, key=lambda entry: (entry[0], entry[1]))[2]
+    return max(ready, key=lambda entry: entry[0])[1]

@@ -185,7 +185,9 @@ def engines(found: Mapping[str, EngineFactory]) -> str:
         ]
         if factory.merit_db is not None:
             lines.append(
-                f"    merit:   {factory.merit_db:g} dB SI-SDR on our benchmark or ranked so"
+                f"    merit:   {factory.merit_db:g} dB SI-SDR on our benchmark"
+                if factory.merit_pesq is not None
+                else f"    merit:   ranked as {factory.merit_db:g} dB, not measured"
             )
         if readiness.fix:
             lines.append(f"    next:    {readiness.fix}")

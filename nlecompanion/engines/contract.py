@@ -4,8 +4,8 @@ How to add an engine, in four steps:
 
 1. Write a class with `info`, `geometry` and `split`. `split` gets at most one block with its
    context and gives back voice and background of the same shape, which sum to the take.
-2. Write its factory: `info`, `merit_db`, `readiness` (cheap, offline, imports nothing heavy),
-   `create` (may load weights).
+2. Write its factory: `info`, `merit_db`, `merit_pesq`, `readiness` (cheap, offline, imports
+   nothing heavy), `create` (may load weights).
 3. Register the factory under the entry point group `nlecompanion.engines`.
 4. Add it to the contract suite in `tests/engines/`.
 """
@@ -83,6 +83,10 @@ class EngineFactory(Protocol):
     @property
     def merit_db(self) -> float | None:
         """Mean SI-SDR improvement on the separation benchmark; None: never chosen by itself."""
+
+    @property
+    def merit_pesq(self) -> float | None:
+        """Mean PESQ (wide band) on the same mixtures; None: not measured."""
 
     def readiness(self) -> Readiness:
         """Whether `create` would work now, without the network."""

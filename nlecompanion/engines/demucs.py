@@ -132,6 +132,7 @@ class DemucsFactory:
     #: because this one learnt singing in music, runs many times slower, and has weights that not
     #: everybody may use. Published figures (MUSDB) are of singing and do not compare.
     merit_db: float | None = 5.0
+    merit_pesq: float | None = None
 
     def readiness(self) -> Readiness:
         """Looks for the files."""

@@ -76,6 +76,7 @@ class DspFactory:
     #: Measured on the separation benchmark: the mean SI-SDR improvement over its conditions music
     #: (2.2), noise (4.6) and music+noise (2.3 dB), 30 mixtures of 8 s, 48 kHz mono.
     merit_db: float | None = 3.0
+    merit_pesq: float | None = 1.33
 
     def readiness(self) -> Readiness:
         """Always ready."""

@@ -38,6 +38,7 @@ class PassthroughFactory:
 
     info = INFO
     merit_db: float | None = None
+    merit_pesq: float | None = None
 
     def readiness(self) -> Readiness:
         """Always ready."""

@@ -93,7 +93,9 @@ def _random_demucs() -> Any:
 def bare_seconds(engine: Any, wav: Path, seconds: int) -> float:
     """The engine alone, through the same blocks, on sound that is in memory already."""
     from nlecompanion.engines.blocks import split_blocks
+    from nlecompanion.engines.threads import settle_threads
 
+    settle_threads()
     samples, _ = soundfile.read(wav, dtype="float32", always_2d=True)
     samples = samples[: seconds * RATE_HZ]
     start_s = time.perf_counter()

@@ -50,6 +50,7 @@ class FactoryOf:
     def __init__(self, engine: Engine, merit_db: float | None = None) -> None:
         self.info = engine.info
         self.merit_db = merit_db
+        self.merit_pesq: float | None = None
         self._engine = engine
 
     def readiness(self) -> Readiness:

@@ -50,6 +50,7 @@ class DeepFilterNetFactory:
     info = INFO
     #: Measured on the benchmark by its mixtures in music, noise and both: 8.20, 8.31 and 7.60 dB.
     merit_db: float | None = 8.0
+    merit_pesq: float | None = 1.94
 
     def readiness(self) -> Readiness:
         """Looks for the files; their contents are checked by `create`."""

@@ -35,6 +35,7 @@ class DialogueFactory:
 
     info = INFO
     merit_db: float | None = release.MERIT_DB
+    merit_pesq: float | None = release.MERIT_PESQ
 
     def __init__(self, shipped: Path = _SHIPPED, sha256: str = release.WEIGHTS_SHA256) -> None:
         self._shipped = shipped
