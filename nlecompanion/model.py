@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,12 +267,13 @@ class Verdict:
 class CleanedMedia:
     """One Broadcast WAV of the delivery, as the conformed document must describe it.
 
-    `path` is where it will lie in the end. `start_s` is the timecode of its first sample, in
-    seconds from midnight, on the source's own clock; `frame_rate` the grid that clips count on.
+    `path` is where it will lie in the end, as the editor's machine sees it. `start_s` is the
+    timecode of its first sample, in seconds from midnight, on the source's own clock; `frame_rate`
+    the grid that clips count on.
     """
 
     id: str
-    path: Path
+    path: PurePath
     rate_hz: int
     channels: int
     length_samples: int

@@ -37,6 +37,7 @@ from nlecompanion.errors import (
     UnsupportedDocument,
 )
 from nlecompanion.media.find import LISTENED_TO, find_media, why
+from nlecompanion.media.locate import editor_path
 from nlecompanion.model import (
     CleanedClip,
     CleanedMedia,
@@ -229,7 +230,7 @@ def _work_one(
     scratch = staging.folder / _SCRATCH_FOLDER
     target = Target(
         staged=staging.folder / CLIPS_FOLDER / name,
-        final=staging.final / CLIPS_FOLDER / name,
+        final=editor_path(staging.final / CLIPS_FOLDER / name, settings.path_map),
         scratch_folder=scratch,
     )
     try:
@@ -309,7 +310,7 @@ def _deliver(
     stem = next_clean_name(safe_stem(document.stem), number)
     conformed = staging.folder / f"{stem}{document.suffix}"
     losses += write_conformed(job.adapter, document, plan, conformed)
-    losses += path_losses(job.uses, settings, staging.final / conformed.name)
+    losses += path_losses(job.uses, conformed.name)
     if document.suffix.casefold() != ".otio":
         write_neutral(job.timeline, plan, staging.folder / f"{stem}.otio")
     write_receipt(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +49,10 @@ Tick = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a region's cleaned file is written now, and where it will lie in the end."""
+    """Where a region's cleaned file is written now, and where the editor will find it."""
 
     staged: Path
-    final: Path
+    final: PurePath
     scratch_folder: Path
 
 

@@ -7,7 +7,7 @@ element out again, with what follows it, restores the document.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePath
 from urllib.parse import quote
 
 from lxml import etree
@@ -102,7 +102,7 @@ def _indent(element: etree._Element, margin: str) -> None:
     element[-1].tail = margin
 
 
-def file_url(path: Path, localhost: bool) -> str:
+def file_url(path: PurePath, localhost: bool) -> str:
     """A file URL in the dialect's form: `file://localhost/C%3a/…` or `file:///C:/…`.
 
     Bytes of the path stay as they are (no Unicode normalisation).

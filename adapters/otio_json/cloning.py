@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from pathlib import Path
+from pathlib import PurePath
 from urllib.parse import quote
 
 from nlecompanion.errors import UnsupportedDocument
@@ -24,7 +24,7 @@ from .placing import Placed
 from .times import Json, Rate, read_time, time_range, write_time
 
 
-def file_url(path: Path) -> str:
+def file_url(path: PurePath) -> str:
     """The path as a percent-encoded `file` URL."""
     posix = path.as_posix()
     return "file://" + quote(posix if posix.startswith("/") else f"/{posix}", safe="/:")

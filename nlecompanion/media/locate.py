@@ -13,7 +13,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from urllib.parse import quote, unquote_to_bytes
 
 from nlecompanion.errors import MediaOffline, MediaRefused
@@ -79,6 +79,22 @@ def url_from_path(path: Path, localhost: bool = False) -> str:
     if os.name == "nt" and _DRIVE.match(text):
         drive, text = f"/{text[:2]}", text[2:]
     return f"file://{host}{drive}{quote(os.fsencode(text))}"
+
+
+def editor_path(path: Path, path_map: Sequence[tuple[str, str]] = ()) -> PurePath:
+    """`path` as the editor sees it: `local_path`'s map the other way round.
+
+    Below a mapped folder it is the editor's own path (`D:/Media/…`, `//server/share/…`,
+    `/Volumes/…`), else the path as it is here.
+    """
+    for prefix, target in path_map:
+        local = Path(target).absolute()
+        if path.is_relative_to(local) and path != local:
+            plain = _slashes(prefix)
+            windows = _DRIVE.match(plain) is not None or plain.startswith("//")
+            kind = PureWindowsPath if windows else PurePosixPath
+            return kind(plain, *path.relative_to(local).parts)
+    return path
 
 
 def _refuse_protocols(url: str) -> None:

@@ -338,6 +338,6 @@ def test_urls_of_both_dialects(
     ):
         done = conform(tmp_path, writer, Track((Clip(INTERVIEW, 0, 100),)))
         track = done.plan.tracks[0]
-        clip = replace(track.clips[0], media=replace(track.clips[0].media, path=path))  # type: ignore[arg-type]
+        clip = replace(track.clips[0], media=replace(track.clips[0].media, path=path))
         done.patch(replace(done.plan, tracks=(replace(track, clips=(clip,)),)))
         assert next(done.tracks[0].iter("pathurl")).text == expected

@@ -328,3 +328,24 @@ def test_clean_tracks_of_an_earlier_run_are_counted_on(tmp_path: Path) -> None:
     again = run(more, Settings(engine="dsp"), Place(tmp_path))
     assert again.plan is not None
     assert [track.name for track in again.plan.tracks] == ["DX clean 2"]
+
+
+@pytest.mark.parametrize("prefix", ["D:/Mein Film", "//server/show", "/Volumes/Show"])
+def test_cleaned_clips_are_named_as_the_editor_sees_them(tmp_path: Path, prefix: str) -> None:
+    here = tmp_path / "share"
+    here.mkdir()
+    cut = document(here, in_a_row([wav(here / "a.wav")]))
+    text = cut.read_text()
+    start, end = text.index("<pathurl>") + 9, text.index("</pathurl>")
+    head = "" if prefix.startswith("/") else "/"
+    url = f"file://localhost{head}{prefix}/a.wav".replace(" ", "%20").replace("D:", "D%3a")
+    cut.write_text(text[:start] + url + text[end:])
+    settings = Settings(engine="dsp", path_map=((prefix, str(here)),))
+    delivery = run(cut, settings, Place(here))
+    assert delivery.plan is not None
+    cleaned = delivery.plan.tracks[0].clips[0].media.path.as_posix()
+    assert cleaned == f"{prefix}/Cut clean/clips/a DX.wav"
+    assert delivery.document is not None
+    # On this machine the map leads back to the file, so that a second run knows it.
+    again = run(delivery.document, settings, Place(tmp_path))
+    assert reasons(again) == [Reason.DISABLED, Reason.ALREADY_CLEANED]
