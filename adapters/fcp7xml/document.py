@@ -13,7 +13,7 @@ from lxml import etree
 from nlecompanion.errors import DocumentError, NotATimeline, UnsupportedDocument
 
 from ..xml_safe import XmlDocument, parse_xml
-from .values import BadValue, Timecode, rate_of, text_of, timecode_of
+from .values import BadValue, Timecode, is_false, rate_of, text_of, timecode_of
 
 ITEMS = frozenset({"clipitem", "generatoritem", "transitionitem"})
 
@@ -45,6 +45,8 @@ class Xmeml:
     audio_tracks: tuple[etree._Element, ...]
     picture_tracks: tuple[etree._Element, ...]
     clips: dict[str, etree._Element]
+    #: Found once: a track's own flag stands behind all its clips.
+    tracks_off: frozenset[etree._Element]
 
     def timecode(self) -> Timecode:
         """Where the sequence's clock starts."""
@@ -104,6 +106,7 @@ def open_xmeml(path: Path) -> Xmeml:
             f"{path.name}: the sequence states no frame rate. Export it again."
         )
     audio_tracks = tuple(sequence.iterfind("media/audio/track"))
+    picture_tracks = tuple(sequence.iterfind("media/video/track"))
     clips = {
         address_of(number, index, item): item
         for number, track in enumerate(audio_tracks, start=1)
@@ -124,7 +127,10 @@ def open_xmeml(path: Path) -> Xmeml:
             if key
         },
         audio_tracks=audio_tracks,
-        picture_tracks=tuple(sequence.iterfind("media/video/track")),
+        picture_tracks=picture_tracks,
+        tracks_off=frozenset(
+            track for track in (*audio_tracks, *picture_tracks) if is_false(track, "enabled")
+        ),
         clips=clips,
     )
 

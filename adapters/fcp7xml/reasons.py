@@ -15,7 +15,7 @@ from .values import is_false, is_true, text_of
 def why_left_alone(document: Xmeml, element: etree._Element) -> LeftAlone | None:
     """The reason that stands in the clip or in its track, None where there is none."""
     track = element.getparent()
-    if track is not None and is_false(track, "enabled"):
+    if track in document.tracks_off:
         return LeftAlone(Reason.MUTED, "its track is disabled")
     if is_false(element, "enabled"):
         return LeftAlone(Reason.DISABLED)
