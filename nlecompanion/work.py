@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path, PurePath
@@ -31,6 +31,7 @@ from nlecompanion.model import (
     Region,
     Ruling,
     Span,
+    Split,
     Use,
     UseReport,
 )
@@ -137,13 +138,23 @@ def _split(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fills the voice; returns the hop powers of voice and background."""
     voice_levels, background_levels = LevelMeter(region.rate_hz), LevelMeter(region.rate_hz)
-    for split in split_blocks(
-        engine, arriving.read, region.length_samples, region.rate_hz, len(region.channels)
-    ):
+
+    def keep(split: Split) -> None:
         voice.append(split.voice.samples)
         voice_levels.push(split.voice.samples)
         background_levels.push(split.background.samples)
-        tick(len(split.voice.samples) / region.rate_hz)
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        kept: Future[None] | None = None
+        for split in split_blocks(
+            engine, arriving.read, region.length_samples, region.rate_hz, len(region.channels)
+        ):
+            if kept is not None:
+                kept.result()  # one block at a time: memory stays flat
+            kept = beside.submit(keep, split)
+            tick(len(split.voice.samples) / region.rate_hz)
+        if kept is not None:
+            kept.result()
     return voice_levels.finish(), background_levels.finish()
 
 
