@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO
 
 from nlecompanion.errors import DeliveryError, NoSpace, NotWritable
+from nlecompanion.media.disk import FULL_ERRNOS
 
 if sys.platform != "win32":
     import fcntl
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _FORBIDDEN |= {errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL}
 _OWNER = ".owner"
@@ -30,7 +30,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL_ERRNOS:
             free = _free_mib(folder)
             raise NoSpace(
                 f"No space left in {folder} ({free} MiB free). Make room and run again; "

@@ -8,12 +8,12 @@ from pathlib import Path
 from nlecompanion.errors import NoSpace, NotWritable
 
 #: No space, a quota used up, or a file larger than this file system or account may hold.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_error(path: Path, error: OSError) -> NoSpace | NotWritable:
     """The error that says why `path` could not be written, and the next move."""
-    if error.errno in _FULL:
+    if error.errno in FULL_ERRNOS:
         return NoSpace(
             f"No space left for {path.name} in {path.parent}: {error.strerror}. "
             "Make room and run again."
