@@ -255,12 +255,26 @@ class Ruling(StrEnum):
     UNFIXABLE = "unfixable"
 
 
+class Unfixable(StrEnum):
+    """What puts a voice beyond saving."""
+
+    MASKED = "masked"
+    DAMAGED = "damaged"
+    LOST = "lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The ruling on one use, with its reasons in words and numbers."""
+    """The ruling on one use, with its reasons in words and numbers.
+
+    `kind` stands beside an unfixable ruling, and beside a warning that comes close to it;
+    `risk` is the estimated probability that the voice is beyond saving, None where not judged.
+    """
 
     ruling: Ruling
     reasons: tuple[str, ...] = ()
+    kind: Unfixable | None = None
+    risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +317,15 @@ class CleanedClip:
 
 @dataclass(frozen=True, slots=True)
 class CleanTrack:
-    """A track to append: clips in record order that do not overlap, all with `channels`."""
+    """A track to append: clips in record order that do not overlap, all with `channels`.
+
+    A track that is not `enabled` is an offer: it is there, and switched off.
+    """
 
     name: str
     channels: int
     clips: tuple[CleanedClip, ...]
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +358,11 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class UseReport:
-    """One use's line in the receipt."""
+    """One use's line in the receipt.
+
+    `cleaned_file` plays in place of the original; `offered_file` is a best effort that lies on a
+    track of its own, switched off, while the original plays on.
+    """
 
     use: Use
     left_alone: LeftAlone | None = None
@@ -349,6 +371,7 @@ class UseReport:
     verdict: Verdict | None = None
     cleaned_file: str | None = None
     marked: bool = False
+    offered_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
