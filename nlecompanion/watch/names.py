@@ -55,6 +55,8 @@ _MEDIA = re.compile(
     r"|dng|exr|dpx|png|jpe?g|tiff?|pek|cfa|pkf|sfk|reapeaks)$",
     re.IGNORECASE,
 )
+#: A script (see `delivery/script.py`) or a profile beside a document: read with it, no job itself.
+_COMPANION = re.compile(r"\.(srt|vtt|ass|toml)$", re.IGNORECASE)
 #: Folders that are one document.
 BUNDLES = frozenset({".fcpxmld", ".otiod"})
 
@@ -76,6 +78,11 @@ def is_temporary(name: str) -> bool:
 def is_media(name: str) -> bool:
     """Whether the name is one of sound, picture or an editor's peak file."""
     return _MEDIA.search(name) is not None
+
+
+def is_companion(name: str) -> bool:
+    """Whether the name is one of a file that is read together with a document beside it."""
+    return _COMPANION.search(name) is not None
 
 
 def shown(name: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from nlecompanion.errors import WatchError
-from nlecompanion.watch.names import BUNDLES, is_media, is_temporary
+from nlecompanion.watch.names import BUNDLES, is_companion, is_media, is_temporary
 from nlecompanion.watch.stability import Sighting
 
 
@@ -82,6 +82,8 @@ def _look_at_one(entry: os.DirEntry[str], path: str, scan: Scan) -> list[os.DirE
             scan.left_out[path] = "is not a regular file"
         elif is_media(entry.name):
             scan.left_out[path] = "is media, not a timeline; drop the timeline that uses it"
+        elif is_companion(entry.name):
+            scan.left_out[path] = "is read together with the timeline of the same name"
         else:
             scan.found.append(Sighting(path, seen.st_size, seen.st_mtime_ns))
     return []

@@ -1,6 +1,6 @@
 import pytest
 
-from nlecompanion.watch.names import delivery_name, is_media, is_temporary, shown
+from nlecompanion.watch.names import delivery_name, is_companion, is_media, is_temporary, shown
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,10 @@ def test_long_delivery_names_are_cut_between_characters() -> None:
 
 def test_shown_names_cannot_forge_a_line() -> None:
     assert shown("a\n\x1b[2Jb\u202e\udcff.xml") == r"a\n\x1b[2Jb\u202e\udcff.xml"
+
+
+@pytest.mark.parametrize("name", ["Scene 3.srt", "Scene 3.VTT", "a.ass", "nlecompanion.toml"])
+def test_scripts_and_profiles_lie_beside_documents(name: str) -> None:
+    assert is_companion(name)
+    assert not is_temporary(name)
+    assert not is_companion("Scene 3.xml")
