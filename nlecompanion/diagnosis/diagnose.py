@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlecompanion.diagnosis.levels import HOP_S, hops_of, level_db
+from nlecompanion.diagnosis.ratio import steadied_sbr_db
 from nlecompanion.diagnosis.speech import clip_spans
 from nlecompanion.model import Diagnosis, Region, Span, Use
 
@@ -54,14 +55,27 @@ def diagnose(use: Use, region: Region, measures: RegionMeasures) -> Diagnosis:
     if measures.voice_powers is not None and measures.background_powers is not None:
         voice_db = level_db(measures.voice_powers, speaking)
         background_db = level_db(measures.background_powers, speaking)
+    split_db = None if voice_db is None or background_db is None else voice_db - background_db
+    gaps_db = _over_gaps_db(measures.powers, speaking, window)
     return Diagnosis(
         speech=speech,
         speech_s=sum((span.duration_s for span in speech), Fraction(0)),
         found_in=found_in,
         speech_level_db=voice_db if voice_db is not None else level_db(measures.powers, speaking),
         background_level_db=background_db,
-        sbr_db=None if voice_db is None or background_db is None else voice_db - background_db,
+        sbr_db=steadied_sbr_db(split_db, gaps_db),
+        sbr_split_db=split_db,
+        sbr_gaps_db=gaps_db,
     )
+
+
+def _over_gaps_db(
+    powers: NDArray[np.float64], speaking: NDArray[np.bool_], window: Span
+) -> float | None:
+    """The mixture while somebody speaks, over the rest of the window."""
+    silent = hops_of([window], powers.size) & ~speaking
+    speech_db, gap_db = level_db(powers, speaking), level_db(powers, silent)
+    return None if speech_db is None or gap_db is None else speech_db - gap_db
 
 
 def _audible(
