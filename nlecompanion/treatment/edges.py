@@ -1,14 +1,19 @@
-"""Fades where a cleaned file begins and ends, inside its handles only."""
+"""Fades where a cleaned file begins and ends: in its handles, and else only where nothing joins.
+
+Cuts between clips are the editor's: a file serves all uses of its stretch, so nothing is baked in
+where one of them ends, and what stood next to each other stays next to each other. Treatment itself
+is continuous within a file and makes no discontinuity of its own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nlecompanion.model import Region, Samples
+from nlecompanion.model import Region, Samples, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +25,55 @@ class Edges:
     fade_out_samples: int
 
 
-def plan_edges(region: Region, fade_s: float) -> Edges:
-    """Fades of at most `fade_s`, never reaching into what the timeline plays.
+def joined_ends(region: Region, uses: Iterable[Use]) -> tuple[bool, bool]:
+    """Whether another clip stands next to what plays the region's first and its last sound.
 
-    The region's ends are cut out of the middle of a recording, which is the only discontinuity
-    that we make; the ends of uses are not touched, for the next clip may continue there. Where
-    the region begins or ends with its media, the recording's own edge stays.
+    `uses` are all of the timeline. What follows on without a gap on the same track continues the
+    sound (or is a cut that the editor chose); a fade would tear a hole.
+    """
+    every = [(use.track_number, use.track, use.record) for use in uses]
+    ends = {(number, track, record.end_s) for number, track, record in every}
+    starts = {(number, track, record.start_s) for number, track, record in every}
+    first = min(use.source.start_s - use.lead_s for use in region.uses)
+    last = max(use.source.end_s + use.tail_s for use in region.uses)
+    return (
+        any(
+            (use.track_number, use.track, use.record.start_s) in ends or use.lead_s > 0
+            for use in region.uses
+            if use.source.start_s - use.lead_s == first
+        ),
+        any(
+            (use.track_number, use.track, use.record.end_s) in starts or use.tail_s > 0
+            for use in region.uses
+            if use.source.end_s + use.tail_s == last
+        ),
+    )
+
+
+def plan_edges(region: Region, fade_s: float, joined: tuple[bool, bool] = (True, True)) -> Edges:
+    """Fades of at most `fade_s` at the file's first and last sample.
+
+    A file's ends are cut out of the middle of a recording, which is the only discontinuity that we
+    make; the fade lies in the handle. Where the handle is too short, or the region begins or ends
+    with its media, the fade reaches into what the timeline plays only if nothing is `joined` to
+    that end (`joined_ends`).
     """
     rate_hz = region.rate_hz
     first = min(math.floor((u.source.start_s - u.lead_s) * rate_hz) for u in region.uses)
     last = max(math.ceil((u.source.end_s + u.tail_s) * rate_hz) for u in region.uses)
-    wanted = round(fade_s * rate_hz)
+    wanted = min(round(fade_s * rate_hz), region.length_samples // 2)
+    before = first - region.start_sample if region.start_sample > 0 else 0
     at_media_end = region.end_sample >= region.media.duration_s * rate_hz
+    after = 0 if at_media_end else region.end_sample - last
     return Edges(
         length_samples=region.length_samples,
-        fade_in_samples=max(0, min(wanted, first - region.start_sample))
-        if region.start_sample > 0
-        else 0,
-        fade_out_samples=0 if at_media_end else max(0, min(wanted, region.end_sample - last)),
+        fade_in_samples=_fade(wanted, before, joined[0]),
+        fade_out_samples=_fade(wanted, after, joined[1]),
     )
+
+
+def _fade(wanted_samples: int, handle_samples: int, joined: bool) -> int:
+    return max(0, min(wanted_samples, handle_samples)) if joined else wanted_samples
 
 
 def apply_edges(block: Samples, position: int, edges: Edges) -> Samples:

@@ -7,12 +7,13 @@ making to `CASES` and its real ones to `REAL_CASES`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import quote
 
-from testkit import fcp7xml, fcpxml, otio_json, rpp
+from testkit import aaf, edl, fcp7xml, fcpxml, otio_json, rpp
 from testkit.format_kits import KITS, FormatKit, path_of_url
 from testkit.otio_specimens import SPECIMENS
 from testkit.shared import SHARED
@@ -106,20 +107,38 @@ def conform(case: Case, folder: Path) -> Conformed:
     losses = adapter.patch(path, plan, target)
     assert path.read_bytes() == original, "the dropped document was written to"
     delivered = adapter.read(target)
+    beside = sorted(folder.glob(f"{target.stem} *{target.suffix}"))
     return Conformed(
         adapter=adapter,
         kit=KITS[case.format],
         original=original,
-        delivered=target.read_bytes(),
+        delivered=edl.BETWEEN.join(made.read_bytes() for made in (target, *beside)),
         facts=facts,
         delivered_facts=timeline_facts(delivered),
         uses=uses,
-        delivered_uses=read_uses(delivered),
+        # Addresses of a list beside may be those of the document, which stands last and rules.
+        delivered_uses=(*_uses_beside(adapter, facts, beside), *read_uses(delivered)),
         plan=plan,
         losses=losses,
         path=path,
         target=target,
     )
+
+
+def _uses_beside(
+    adapter: Adapter, facts: TimelineFacts, documents: Sequence[Path]
+) -> Iterator[Use]:
+    """The uses of documents beside the copy, on the document's own clock.
+
+    A list of one track may start where its first event does.
+    """
+    for path in documents:
+        timeline = adapter.read(path)
+        shift_s = (timeline_facts(timeline).start_frame - facts.start_frame) / facts.rate
+        for use in read_uses(timeline):
+            record = replace(use.record, start_s=use.record.start_s + shift_s)
+            url = f"file://{quote(use.media_url)}"
+            yield replace(use, record=record, media_url=url)
 
 
 def made_up_plan(uses: Sequence[Use], name: str) -> ConformPlan:
@@ -186,6 +205,10 @@ def _otio_specimen(label: str) -> Case:
     return Case("otio", label, write)
 
 
+def _aaf_specimen(label: str) -> Case:
+    return Case("aaf", label, lambda folder: aaf.SPECIMENS[label](folder / "cut.aaf"))
+
+
 def _fcp7_specimen(label: str, make: Callable[[], bytes]) -> Case:
     def write(folder: Path) -> Path:
         path = folder / "cut.xml"
@@ -202,6 +225,15 @@ def _rpp_specimen(label: str) -> Case:
         return path
 
     return Case("rpp", label, write)
+
+
+def _edl_specimen(label: str, text: str) -> Case:
+    def write(folder: Path) -> Path:
+        path = folder / "cut.edl"
+        path.write_text(text, encoding="utf-8", newline="")
+        return path
+
+    return Case("edl", label, write)
 
 
 def _fcpxml_specimen(label: str, make: Callable[[], bytes]) -> Case:
@@ -243,6 +275,8 @@ def _real_case(format_name: str, path: Path) -> Case:
 CASES: tuple[Case, ...] = (
     *(_otio_specimen(label) for label in SPECIMENS),
     *(_rpp_specimen(label) for label in rpp.SPECIMENS),
+    *(_edl_specimen(label, text) for label, text in edl.SPECIMENS.items()),
+    *(_aaf_specimen(label) for label in aaf.SPECIMENS),
     _fcp7_specimen("premiere 25", lambda: fcp7xml.premiere_xml(_fcp7_tracks(Fraction(25)))),
     _fcp7_specimen(
         "premiere 29.97 DF",
@@ -269,7 +303,10 @@ CASES: tuple[Case, ...] = (
     ),
 )
 REAL_CASES: tuple[Case, ...] = (
+    *_real("edl", "edl", "*[Mm][Uu]*.edl"),
+    *_real("edl", "edl", "pyedl_*.edl"),
     *_real("otio", "otio", "*.otio"),
     *_real("fcp7", "fcp7xml", "*.xml"),
     *_real("fcpxml", "fcpxml", "*.fcpxml"),
+    *_real("aaf", "aaf", "*.aaf"),
 )

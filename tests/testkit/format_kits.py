@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from lxml import etree
-from testkit import fcp7xml_undo, fcpxml_undo, otio_json, rpp
+from testkit import aaf, edl, fcp7xml_undo, fcpxml_undo, otio_json, rpp
 
 from nlecompanion.model import ConformPlan
 
@@ -22,8 +22,8 @@ class FileEntry:
     """How a delivered document describes one cleaned file; None where the format cannot say."""
 
     url: str
-    start_s: Fraction
-    duration_s: Fraction
+    start_s: Fraction | None
+    duration_s: Fraction | None
     duration_step_s: Fraction
     rate_hz: int | None
     channels: int | None
@@ -148,6 +148,12 @@ def _fcp7_rate(holder: etree._Element | None) -> Fraction:
     return Fraction(timebase * 1000, 1001) if ntsc else Fraction(timebase)
 
 
+def _edl_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
+    """An EDL names a file and its reel, and says nothing of the file itself."""
+    unsaid = FileEntry("", None, None, Fraction(0), None, None)
+    return [replace(unsaid, url=f"file://{quote(path)}") for path in edl.cleaned_files(data)]
+
+
 def _rpp_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
     entries = []
     for item in rpp.added_items(data):
@@ -185,7 +191,22 @@ def _fcpxml_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
     return entries
 
 
+def _aaf_entries(data: bytes, plan: ConformPlan) -> list[FileEntry]:
+    return [
+        FileEntry(e.url, e.start_s, e.duration_s, Fraction(0), e.rate_hz, e.channels)
+        for e in aaf.entries(data, plan)
+    ]
+
+
 KITS: Mapping[str, FormatKit] = {
+    "aaf": FormatKit(
+        undo=aaf.undo,
+        canonical=aaf.canonical,
+        picture=aaf.picture,
+        untouched=aaf.untouched,
+        entries=_aaf_entries,
+        repeated_ids=aaf.repeated_ids,
+    ),
     "fcpxml": FormatKit(
         undo=fcpxml_undo.undo,
         canonical=fcpxml_undo.canonical,
@@ -193,6 +214,14 @@ KITS: Mapping[str, FormatKit] = {
         untouched=fcpxml_undo.untouched,
         entries=_fcpxml_entries,
         repeated_ids=fcpxml_undo.repeated_ids,
+    ),
+    "edl": FormatKit(
+        undo=edl.undo,
+        canonical=edl.canonical,
+        picture=edl.picture,
+        untouched=edl.untouched,
+        entries=_edl_entries,
+        repeated_ids=edl.repeated_reels,
     ),
     "rpp": FormatKit(
         undo=rpp.undo,

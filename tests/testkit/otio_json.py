@@ -121,6 +121,21 @@ def track(children: list[Json], kind: str = "Audio", name: str = "A1", **more: A
     }
 
 
+def stack(children: list[Json], source_range: Json | None, **more: Any) -> Json:
+    """A Stack.1, as a nested sequence is written."""
+    return {
+        "OTIO_SCHEMA": "Stack.1",
+        "metadata": {},
+        "name": "Scene",
+        "source_range": source_range,
+        "effects": [],
+        "markers": [],
+        "enabled": True,
+        "children": children,
+        **more,
+    }
+
+
 def timeline(tracks: list[Json], rate: float = 24.0, name: str = "Cut 3", **more: Any) -> Json:
     """A Timeline.1 that starts at 01:00:00:00 (of a 24 fps clock)."""
     stack: Json = {

@@ -15,6 +15,7 @@ from testkit.otio_json import (
     picture,
     rt,
     span,
+    stack,
     time_warp,
     timeline,
     track,
@@ -160,16 +161,7 @@ def _left_alone() -> Json:
         "generator_kind": "SineTone",
         "parameters": {},
     }
-    nested = {
-        "OTIO_SCHEMA": "Stack.1",
-        "metadata": {},
-        "name": "Scene",
-        "source_range": span(0.0, 40.0),
-        "effects": [],
-        "markers": [],
-        "enabled": True,
-        "children": [track([clip(86400.0, 40.0)])],
-    }
+    nested = stack([track([clip(86400.0, 40.0)]), track([clip(86500.0, 40.0)])], span(0.0, 40.0))
     sounds = [
         clip(86400.0, 20.0, effects=[time_warp(1.0)]),
         clip(86400.0, 20.0, effects=[time_warp(2.0)]),
@@ -183,6 +175,22 @@ def _left_alone() -> Json:
     return timeline([picture(), track(sounds), track([clip(86400.0, 9.0)], enabled=False)])
 
 
+def _nested() -> Json:
+    """Stacks with one sound in them, whole and in part, with picture, and off."""
+    inside = [gap(10.0), clip(86450.0, 40.0)]
+    sounds = [
+        clip(86400.0, 20.0),
+        stack([picture(50.0), track(inside)], None),
+        stack([track(inside)], span(20.0, 25.0)),
+        stack([track(inside), track([clip(86500.0, 9.0)], enabled=False)], span(0.0, 30.0)),
+        stack([track([clip(86450.0, 40.0)], source_range=span(5.0, 30.0))], span(2.0, 20.0)),
+        clip(86400.0, 20.0),
+        stack([track(inside)], None, enabled=False),
+        stack([track(inside)], span(0.0, 10.0)),
+    ]
+    return timeline([picture(), track(sounds)])
+
+
 SPECIMENS: Mapping[str, Json] = {
     "plain": _plain(),
     "resolve": _resolve(),
@@ -193,6 +201,7 @@ SPECIMENS: Mapping[str, Json] = {
     "samples": _samples(),
     "mixed rates": _mixed_rates(),
     "left alone": _left_alone(),
+    "nested": _nested(),
     "collection": {
         "OTIO_SCHEMA": "SerializableCollection.1",
         "metadata": {},

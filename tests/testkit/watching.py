@@ -30,10 +30,13 @@ def deliver(order: WorkOrder) -> JobResult:
     return JobResult(order.out, 2, 0, "2 uses cleaned")
 
 
-def check(document: Path) -> None:
-    """A document is complete when it ends with `END`."""
-    if not document.read_bytes().endswith(END):
+def check(document: Path) -> tuple[Path, ...]:
+    """A document is complete when it ends with `END`; its media are the lines before that."""
+    content = document.read_bytes()
+    if not content.endswith(END):
         raise NotATimeline(f"{document.name} ends too early. Export it again.")
+    lines = content.splitlines()[:-1]
+    return tuple(document.parent / os.fsdecode(line) for line in lines)
 
 
 class Bench:
@@ -61,7 +64,7 @@ class Bench:
     @contextmanager
     def daemon(self, **settings: Any) -> Iterator[Daemon]:
         """A daemon on the folder, as after a start."""
-        chosen = WatchSettings(**{"profiles": PROFILES, **settings})
+        chosen = WatchSettings(**{"profiles": PROFILES, "jitter": 0, **settings})
         with open_daemon(self.root, self.work, self.check, chosen, self.clock) as daemon:
             yield daemon
 

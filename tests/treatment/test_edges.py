@@ -10,7 +10,7 @@ from testkit.model import media, use
 
 from nlecompanion.model import Region, Use
 from nlecompanion.timeline.regions import plan_regions
-from nlecompanion.treatment.edges import apply_edges, plan_edges
+from nlecompanion.treatment.edges import apply_edges, joined_ends, plan_edges
 
 FADE_S = 0.005
 
@@ -20,8 +20,10 @@ def region(one: Use, handles_s: float = 2) -> Region:
     return made
 
 
-def faded(of: Region, block_samples: int = 10_000) -> np.ndarray:
-    edges = plan_edges(of, FADE_S)
+def faded(
+    of: Region, block_samples: int = 10_000, joined: tuple[bool, bool] = (True, True)
+) -> np.ndarray:
+    edges = plan_edges(of, FADE_S, joined)
     ones = np.ones((of.length_samples, 2), np.float32)
     blocks = [
         apply_edges(ones[i : i + block_samples], i, edges)
@@ -42,12 +44,52 @@ def test_a_region_in_the_middle_fades_at_both_ends_within_its_handles() -> None:
 
 
 @pytest.mark.parametrize(("start_s", "end"), [(0, 0), (96, -1)])
-def test_the_recordings_own_edge_stays(start_s: float, end: int) -> None:
+def test_the_recordings_own_edge_stays_where_something_joins(start_s: float, end: int) -> None:
     assert faded(region(use(start_s=start_s)))[end, 0] == 1
 
 
-def test_without_handles_there_is_no_fade() -> None:
+def test_without_handles_there_is_no_fade_where_something_joins() -> None:
     assert (faded(region(use(start_s=10), handles_s=0)) == 1).all()
+
+
+@pytest.mark.parametrize("start_s", [0, 10, 96])
+@pytest.mark.parametrize("handles_s", [0, 0.002, 2])
+def test_a_file_that_nothing_joins_begins_and_ends_in_silence(
+    start_s: float, handles_s: float
+) -> None:
+    gains = faded(region(use(start_s=start_s), handles_s), joined=(False, False))
+    assert abs(gains[[0, -1]]).max() < 1e-3  # -60 dBFS at full scale
+    assert (gains[240:-240] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "expected"),
+    [
+        ([], (False, False)),
+        ([use(2, start_s=14)], (False, True)),
+        ([use(2, start_s=6), use(3, start_s=14)], (True, True)),
+        ([use(2, start_s=14, track="A2", track_number=2)], (False, False)),
+        ([use(2, start_s=14.04)], (False, False)),
+    ],
+)
+def test_what_stands_next_to_a_clip_is_seen(
+    neighbours: list[Use], expected: tuple[bool, bool]
+) -> None:
+    own = use(start_s=10)
+    assert joined_ends(region(own), [own, *neighbours]) == expected
+
+
+def test_a_transition_continues_the_sound() -> None:
+    own = use(start_s=10, tail_s=Fraction(1, 2))
+    assert joined_ends(region(own), [own]) == (False, True)
+
+
+def test_a_file_shorter_than_two_fades_is_still_faded() -> None:
+    short = region(use(start_s=10, duration_s=0.006), handles_s=0)
+    gains = faded(short, joined=(False, False))
+    assert gains[0, 0] == 0
+    assert gains[-1, 0] == 0
+    assert gains.max() > 0.9
 
 
 @pytest.mark.parametrize("block_samples", [1, 77, 48_000])
