@@ -156,7 +156,7 @@ def _parse(name: str, data: bytes) -> etree._ElementTree:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        reason = (error.msg or "damaged").split(", line ")[0]
+        reason = " ".join((error.msg or "damaged").split(", line ")[0].split())
         if "depth" in reason.lower() or "XML_PARSE_HUGE" in reason:
             raise UnsafeDocument(
                 f"{name} is nested deeper than {MAX_DEPTH} levels or holds a text over 10 MB, "

@@ -16,9 +16,12 @@ import click
 from nlecompanion import __version__
 from nlecompanion.errors import NleCompanionError, SettingsError
 from nlecompanion.training.cli import train
+from nlecompanion.watch_commands import cancel, forget, retry, status
 
 if TYPE_CHECKING:
+    from nlecompanion import telling
     from nlecompanion.settings import Settings
+    from nlecompanion.work.preview import Preview
 
 ALL_WELL, SOME_FAILED, UNUSABLE, STOPPED = 0, 1, 2, 130
 _AS_JSON = "nlecompanion.as_json"
@@ -139,6 +142,14 @@ def _job_options(command: Any) -> Any:
             help="Media at FROM in the timeline lie at TO here. Repeatable.",
         ),
         click.option(
+            "--search",
+            "search_roots",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            metavar="DIR",
+            help="Look below DIR for offline media, by name, length and timecode. Repeatable.",
+        ),
+        click.option(
             "--media-root",
             "media_roots",
             multiple=True,
@@ -165,6 +176,7 @@ def _settings(
     tracks: str | None,
     handles: float | None,
     path_map: tuple[str, ...],
+    search_roots: tuple[Path, ...],
     media_roots: tuple[Path, ...],
     settings_file: Path | None,
 ) -> Settings:
@@ -187,6 +199,8 @@ def _settings(
         values["handles_s"] = handles_from(handles)
     if path_map:
         values["path_map"] = tuple(_mapping(text) for text in path_map)
+    if search_roots:
+        values["search_roots"] = search_roots
     if media_roots:
         values["media_roots"] = media_roots
     return Settings(**values)
@@ -209,6 +223,7 @@ def _mapping(text: str) -> tuple[str, str]:
 )
 @_job_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--go-on", is_flag=True, help="Don't ask when the hardest moment comes out badly.")
 @_json_option("The result")
 @click.pass_context
 def run(
@@ -217,6 +232,7 @@ def run(
     timeline: Path,
     out: Path | None,
     dry_run: bool,
+    go_on: bool,
     as_json: bool,
     **job: Any,
 ) -> None:
@@ -230,10 +246,52 @@ def run(
         click.echo(telling.dry_run_json(read) if as_json else telling.dry_run(read))
         return
     place = pipeline.Place((out or timeline.parent).absolute())
-    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as watcher:
-        delivery = pipeline.run(timeline, settings, place, watcher)
+    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as bar:
+        ask = _asking(bar) if bar.interactive and not go_on else None
+        delivery = pipeline.run(timeline, settings, place, bar.watch, ask)
     click.echo(telling.delivery_json(delivery) if as_json else telling.delivery(delivery))
     ctx.exit(SOME_FAILED if delivery.failed else ALL_WELL)
+
+
+def _asking(bar: telling.Bar) -> Callable[[Preview], bool]:
+    """Asks at the terminal whether to go on."""
+    from nlecompanion import telling
+
+    def ask(seen: Preview) -> bool:
+        bar.pause()
+        click.echo(telling.question(seen), err=True)
+        return click.confirm("Go on?", default=True, err=True)
+
+    return ask
+
+
+@main.command()
+@click.argument("timeline", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Put the preview's folder below DIR (default: beside the timeline).",
+)
+@_job_options
+@_json_option("The result")
+@click.pass_context
+def preview(
+    ctx: click.Context, /, timeline: Path, out: Path | None, as_json: bool, **job: Any
+) -> None:
+    """Treats only the hardest moment of TIMELINE: listen before and after, then decide."""
+    from nlecompanion import pipeline, telling
+
+    settings = _settings(**job)
+    timeline = timeline.absolute()
+    place = pipeline.Place((out or timeline.parent).absolute())
+    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as bar:
+        found = pipeline.preview(timeline, settings, place, bar.watch)
+    if found is None:
+        click.echo("null" if as_json else "Nobody speaks in what would be worked on.")
+        return
+    click.echo(telling.preview_json(*found) if as_json else telling.preview(*found))
+    ctx.exit(SOME_FAILED if found[1].failed else ALL_WELL)
 
 
 @main.command()
@@ -259,8 +317,8 @@ def demo(ctx: click.Context, /, out: Path, as_json: bool, **job: Any) -> None:
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         timeline = make_scene(out)
-    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as watcher:
-        delivery = pipeline.run(timeline, settings, pipeline.Place(out), watcher)
+    with _stopping_cleanly(), telling.progress_bar(quiet=as_json) as bar:
+        delivery = pipeline.run(timeline, settings, pipeline.Place(out), bar.watch)
     click.echo(telling.delivery_json(delivery) if as_json else telling.delivery(delivery))
     ctx.exit(SOME_FAILED if delivery.failed else ALL_WELL)
 
@@ -276,7 +334,10 @@ def watch(folder: Path, polling: bool, **job: Any) -> None:
     """
     from nlecompanion.watching import watch_folder
 
-    watch_folder(folder.absolute(), _settings(**job), polling=polling, say=click.echo)
+    files = (job["settings_file"],) if job["settings_file"] is not None else ()
+    watch_folder(
+        folder.absolute(), lambda: _settings(**job), files=files, polling=polling, say=click.echo
+    )
 
 
 @main.command()
@@ -335,6 +396,8 @@ def engines_get(name: str, yes: bool) -> None:
 
 
 main.add_command(train)
+for _command in (status, retry, cancel, forget):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

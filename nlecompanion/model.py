@@ -6,10 +6,12 @@ them; sound is float32 with shape (samples, channels), full scale = 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +111,15 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another file with the same sound: `channels` as in `Use`, from `start_s` of the file on."""
+
+    media_url: str
+    channels: tuple[int, ...] | None
+    start_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """One appearance of a media file's sound on the timeline.
 
@@ -119,7 +130,8 @@ class Use:
     are the sound that transitions take before and after the span. `frame_rate` is the grid that
     the document's source positions lie on; None where they lie on samples. `counts_timecode`: the
     source still counts on the media's own timecode, which only the media can tell;
-    `rate_is_guessed`: the document does not say its rate.
+    `rate_is_guessed`: the document does not say its rate. `elsewhere` is where the document says
+    that the same sound lies too, the likeliest first.
     """
 
     id: str
@@ -139,6 +151,7 @@ class Use:
     left_alone: LeftAlone | None = None
     counts_timecode: bool = False
     rate_is_guessed: bool = False
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +238,10 @@ class Diagnosis:
     """What was measured on one use; levels in dBFS (RMS over frames with speech or without).
 
     `sbr_db` is the speech-to-background ratio over frames with speech, None where either is
-    missing. `speech` are spans from the use's first instant. `found_in` names the signal in
-    which the speech was found: "mixture" or "voice".
+    missing: `sbr_split_db`, that of the two estimates, steadied by `sbr_gaps_db`, that of the
+    mixture with speech over the mixture without (`diagnosis/ratio.py`). `speech` are spans from
+    the use's first instant. `found_in` names the signal in which the speech was found: "mixture"
+    or "voice".
     """
 
     speech: tuple[Span, ...]
@@ -235,6 +250,8 @@ class Diagnosis:
     speech_level_db: float | None
     background_level_db: float | None
     sbr_db: float | None
+    sbr_split_db: float | None = None
+    sbr_gaps_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +261,7 @@ class Plan:
     engine: str
     intensity_db: float
     reasons: tuple[str, ...] = ()
+    method: str = ""
 
 
 class Ruling(StrEnum):
@@ -305,7 +323,8 @@ class CleanedClip:
     """A clip to add: it stands in for the elements at `like`, at the same record range.
 
     `source_in_s` counts from the cleaned file's first sample. Whatever the originals carry (gain,
-    pan, fades, transitions, filters) belongs on the new clip as well.
+    pan, fades, transitions, filters) belongs on the new clip as well, unless it is `plain`: then
+    the originals say only which form a clip has, and `record` is its own.
     """
 
     use_id: str
@@ -313,6 +332,7 @@ class CleanedClip:
     media: CleanedMedia
     source_in_s: Fraction
     record: Span
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +381,8 @@ class UseReport:
     """One use's line in the receipt.
 
     `cleaned_file` plays in place of the original; `offered_file` is a best effort that lies on a
-    track of its own, switched off, while the original plays on.
+    track of its own, switched off, while the original plays on. `region` is the id under which
+    the receipt tells what was decided and done, `evidence` what the verdict rests on.
     """
 
     use: Use
@@ -372,11 +393,16 @@ class UseReport:
     cleaned_file: str | None = None
     marked: bool = False
     offered_file: str | None = None
+    region: str = ""
+    evidence: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was handed back. `folder` is None where there was nothing to deliver."""
+    """What was handed back. `folder` is None where there was nothing to deliver.
+
+    `regions` are the receipt's values of what was decided and done on each, by id.
+    """
 
     folder: Path | None
     document: Path | None
@@ -384,11 +410,17 @@ class Delivery:
     uses: tuple[UseReport, ...]
     losses: tuple[Loss, ...] = ()
     plan: ConformPlan | None = None
+    regions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def cleaned(self) -> int:
         """Uses that got a cleaned clip."""
         return sum(report.cleaned_file is not None for report in self.uses)
+
+    @property
+    def offered(self) -> int:
+        """Uses beyond saving, whose best effort lies beside them, switched off."""
+        return sum(report.offered_file is not None for report in self.uses)
 
     @property
     def failed(self) -> int:

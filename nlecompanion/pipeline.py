@@ -9,84 +9,76 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlecompanion.delivery.hand_back import (
-    RECEIPT_NAME,
-    write_conformed,
-    write_neutral,
-    write_receipt,
-)
-from nlecompanion.delivery.names import safe_stem, unique_name
+from nlecompanion.delivery.flags import write_flags
+from nlecompanion.delivery.hand_back import RECEIPT_NAME, write_documents, write_receipt
+from nlecompanion.delivery.names import safe_stem
 from nlecompanion.delivery.paths import path_losses
 from nlecompanion.delivery.receipt import receipt
 from nlecompanion.delivery.staging import Staging, disk_errors, reserve, reserve_exactly
+from nlecompanion.delivery.unpacking import room_for
 from nlecompanion.engines.threads import settle_threads
 from nlecompanion.errors import (
     Interrupted,
-    MediaError,
     NleCompanionError,
-    NoSpace,
     NotATimeline,
-    NotWritable,
     UnsupportedDocument,
 )
-from nlecompanion.media.find import LISTENED_TO, find_media, why
+from nlecompanion.isolation import Isolation
+from nlecompanion.media.bundles import unpack_media
+from nlecompanion.media.find import LISTENED_TO, find_media, wanted_urls
 from nlecompanion.media.locate import editor_path
 from nlecompanion.model import (
     CleanedClip,
-    CleanedMedia,
     Delivery,
-    LeftAlone,
     Loss,
     MediaFile,
-    Reason,
     Region,
+    Span,
     TimelineFacts,
     Use,
     UseReport,
 )
-from nlecompanion.plugins import adapter_for, engine_factory
+from nlecompanion.plugins import engine_factory
 from nlecompanion.settings import Settings
 from nlecompanion.timeline.choice import choose, require_tracks
 from nlecompanion.timeline.conform import (
-    cleaned_clip,
     markers_for,
     next_clean_name,
     plan_conform,
 )
-from nlecompanion.timeline.contract import timeline_facts
+from nlecompanion.timeline.documents import read_document, recognise
 from nlecompanion.timeline.regions import plan_regions
-from nlecompanion.timeline.uses import read_uses
 from nlecompanion.verdict.flags import mark_dialogue
-from nlecompanion.work import RegionOutcome, Target, hears_speech, work_region
+from nlecompanion.work import Tools, hears_speech, regions
+from nlecompanion.work.hardest import find_hardest
+from nlecompanion.work.preview import (
+    Preview,
+    bet_on,
+    foresee,
+    preview_receipt,
+    preview_window,
+    write_pair,
+)
+from nlecompanion.work.regions import Progress, Watcher, Worked, work_regions
+from nlecompanion.work.tone_clips import write_tone_clips
 
 if TYPE_CHECKING:
-    import opentimelineio as otio
-
-    from nlecompanion.engines.contract import Engine
-    from nlecompanion.timeline.contract import Adapter
+    from nlecompanion.engines.contract import EngineFactory
 
 _log = logging.getLogger(__name__)
-CLIPS_FOLDER = "clips"
-_SCRATCH_FOLDER = ".scratch"
+#: Does what a mixer does by hand; always there.
+LIGHT_ENGINE = "dsp"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is: seconds of sound done and to do, and what is in work."""
-
-    done_s: float
-    total_s: float
-    what: str
-
-
-Watcher = Callable[[Progress], None]
+#: Asked whether to go on although the hardest moment cannot be made good.
+Ask = Callable[[Preview], bool]
 
 
 def _nobody(_: Progress) -> None:
@@ -114,16 +106,19 @@ class Job:
 
     document: Path
     document_sha256: str
-    adapter: Adapter
-    timeline: otio.schema.Timeline
+    adapter: str
     facts: TimelineFacts
     uses: tuple[Use, ...]
     files: dict[str, MediaFile]
     regions: tuple[Region, ...]
+    notes: tuple[Loss, ...] = ()
 
 
-def read_job(document: Path, settings: Settings) -> Job:
-    """Everything up to the first sound: uses, media, regions. Writes nothing.
+def read_job(document: Path, settings: Settings, room: Path | None = None) -> Job:
+    """Everything up to the first sound: uses, media, regions.
+
+    Writes nothing but the media of a zip bundle, into `room`; without one, into a room of its own
+    which is gone when this returns.
 
     Raises:
         DocumentError: the document cannot be worked on.
@@ -131,16 +126,21 @@ def read_job(document: Path, settings: Settings) -> Job:
     """
     if not document.is_file() and not document.is_dir():
         raise NotATimeline(f"{document} is no file. Check the path.")
-    adapter = adapter_for(document)
-    digest = _digest(document)
-    timeline = adapter.read(document)
-    facts = timeline_facts(timeline)
-    found = read_uses(timeline)
-    require_tracks(found, settings.tracks)
-    chosen = choose(found, settings.tracks, Fraction(settings.profile.min_use_s))
-    uses, files = find_media(chosen, document, settings)
-    regions = plan_regions(uses, files, settings.handles_s, facts.sample_rate_hz)
-    return Job(document, digest, adapter, timeline, facts, uses, files, regions)
+    with ExitStack() as stack:
+        isolation = stack.enter_context(Isolation())
+        room = room or stack.enter_context(room_for(document))
+        adapter = recognise(document, isolation)
+        digest = _digest(document)
+        read = read_document(document, adapter, isolation)
+        require_tracks(read.uses, settings.tracks)
+        chosen = choose(read.uses, settings.tracks, Fraction(settings.profile.min_use_s))
+        if room is not None:
+            with disk_errors(room):
+                unpack_media(document, wanted_urls(chosen), room, isolation)
+        found = find_media(chosen, read.media, document, settings, isolation, room)
+    uses, files = found.uses, found.files
+    regions = plan_regions(uses, files, settings.handles_s, read.facts.sample_rate_hz)
+    return Job(document, digest, adapter, read.facts, uses, files, regions, found.notes)
 
 
 def _digest(document: Path) -> str:
@@ -152,23 +152,42 @@ def _digest(document: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def run(document: Path, settings: Settings, place: Place, watcher: Watcher = _nobody) -> Delivery:
+def run(
+    document: Path,
+    settings: Settings,
+    place: Place,
+    watcher: Watcher = _nobody,
+    ask: Ask | None = None,
+) -> Delivery:
     """A timeline goes in, a delivery comes out.
 
-    `watcher` is told of every block of sound. A timeline without anything to clean gives a
-    `Delivery` without a folder, and nothing is written.
+    `watcher` is told of every block of sound. The hardest moment is treated first; where that
+    fails, `ask` is asked whether to go on all the same. A timeline without anything to clean gives
+    a `Delivery` without a folder, and nothing is written.
 
     Raises:
         DocumentError: the document cannot be worked on.
         EngineError: the engine cannot run.
         DeliveryError: the delivery could not be written; nothing stands under its final name.
-        Interrupted: the watcher raised it.
+        Interrupted: the watcher raised it, or `ask` said no.
     """
+    with room_for(document) as room:
+        return _run(document, settings, place, watcher, ask, room)
+
+
+def _run(
+    document: Path,
+    settings: Settings,
+    place: Place,
+    watcher: Watcher,
+    ask: Ask | None,
+    room: Path | None,
+) -> Delivery:
     factory = engine_factory(settings.engine)
-    job = read_job(document, settings)
+    job = read_job(document, settings, room)
     if not job.regions:
-        return Delivery(None, None, job.facts, _marked(job, {}, settings))
-    engine = factory.create()
+        return Delivery(None, None, job.facts, _marked(job, {}, settings), job.notes)
+    tools = _tools(factory, settings)
     settle_threads()
     if place.name is None:
         staging, number = reserve(
@@ -178,90 +197,59 @@ def run(document: Path, settings: Settings, place: Place, watcher: Watcher = _no
         staging = reserve_exactly(place.out.absolute() / place.name, place.staging)
         number = place.number
     with staging:
-        clips, reports, losses = _work_all(job, engine, settings, staging, watcher)
-        marked = _marked(job, reports, settings)
-        if not clips:
-            return Delivery(None, None, job.facts, marked, tuple(losses))
-        return _deliver(job, engine, settings, staging, number, clips, marked, losses)
-
-
-def _work_all(
-    job: Job, engine: Engine, settings: Settings, staging: Staging, watcher: Watcher
-) -> tuple[dict[str, CleanedClip], dict[str, UseReport], list[Loss]]:
-    """All regions, one after another: clips and reports by use id, and losses."""
-    clips: dict[str, CleanedClip] = {}
-    reports: dict[str, UseReport] = {}
-    losses: list[Loss] = []
-    names: set[str] = set()
-    meter = _Meter(watcher, float(sum(r.length_samples / r.rate_hz for r in job.regions)))
-    (staging.folder / CLIPS_FOLDER).mkdir()
-    for region in job.regions:
-        name = unique_name(f"{safe_stem(region.media.path.stem)} DX", ".wav", names)
-        outcome = _work_one(region, engine, settings, staging, name, meter)
-        reports |= {report.use.id: report for report in outcome.reports}
-        if outcome.cleaned is None:
-            continue
-        names.add(name.casefold())
-        losses += _clipping(outcome.cleaned, outcome.clipped_samples)
-        for report in outcome.reports:
-            if report.left_alone is None:
-                clips[report.use.id] = cleaned_clip(report.use, region, outcome.cleaned)
-                reports[report.use.id] = replace(report, cleaned_file=f"{CLIPS_FOLDER}/{name}")
-    return clips, reports, losses
-
-
-class _Meter:
-    """Adds up the seconds that the regions report, for one watcher."""
-
-    def __init__(self, watcher: Watcher, total_s: float) -> None:
-        self._watcher = watcher
-        self._total_s = total_s
-        self._done_s = 0.0
-
-    def add(self, seconds: float, what: str) -> None:
-        self._done_s += seconds
-        self._watcher(Progress(self._done_s, self._total_s, what))
-
-
-def _work_one(
-    region: Region, engine: Engine, settings: Settings, staging: Staging, name: str, meter: _Meter
-) -> RegionOutcome:
-    """One region; what goes wrong with it is said in its uses' reports."""
-    scratch = staging.folder / _SCRATCH_FOLDER
-    target = Target(
-        staged=staging.folder / CLIPS_FOLDER / name,
-        final=editor_path(staging.final / CLIPS_FOLDER / name, settings.path_map),
-        scratch_folder=scratch,
-    )
-    try:
-        with disk_errors(staging.folder):
-            scratch.mkdir()
-        return work_region(
-            region, engine, settings.profile, target, lambda seconds: meter.add(seconds, name)
+        where = regions.Place(
+            staging.folder, lambda inside: editor_path(staging.final / inside, settings.path_map)
         )
-    except (NoSpace, NotWritable, Interrupted):
-        raise
-    except Exception as error:  # one bad clip does not sink the others
-        _log.exception("region %s of %s failed", region.id, region.media.path)
-        target.staged.unlink(missing_ok=True)
-        reports = tuple(UseReport(use, _failure(error)) for use in region.uses)
-        return RegionOutcome(reports, None)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        foreseen = foresee(job.regions, tools, settings.profile, staging.folder, watcher)
+        if foreseen is not None and foreseen.failed and ask is not None and not ask(foreseen):
+            raise Interrupted("Stopped after the preview")
+        worked = work_regions(job.regions, job.uses, tools, settings.profile, where, watcher)
+        marked = _marked(job, worked.reports, settings)
+        if not worked.clips and not worked.offers:
+            return Delivery(None, None, job.facts, marked, (*job.notes, *worked.losses))
+        tones = write_tone_clips(
+            worked.tones,
+            where,
+            worked.names,
+            settings.profile.tone_clip_s,
+            Span(Fraction(0), max(use.record.end_s for use in job.uses)),
+            job.facts.rate,
+        )
+        return _deliver(job, tools, settings, staging, number, worked, tones, marked, foreseen)
 
 
-def _failure(error: Exception) -> LeftAlone:
-    if isinstance(error, MediaError):
-        return why(error)
-    if isinstance(error, NleCompanionError):
-        return LeftAlone(Reason.FAILED, str(error))
-    return LeftAlone(Reason.FAILED, f"{type(error).__name__}: {error}. Please report this.")
+def preview(
+    document: Path, settings: Settings, place: Place, watcher: Watcher = _nobody
+) -> tuple[Path, Preview] | None:
+    """Treats the hardest moment alone: a folder with `before.wav`, `after.wav` and the account.
+
+    Returns that folder and what was found, or None where nobody speaks.
+
+    Raises:
+        DocumentError, EngineError, MediaError, DeliveryError, Interrupted: as `run`.
+    """
+    factory = engine_factory(settings.engine)
+    with room_for(document) as room:
+        job = read_job(document, settings, room)
+        tools = _tools(factory, settings)
+        settle_threads()
+        found = find_hardest(job.regions, tools.main, lambda what: watcher(Progress(0, 1, what)))
+        if not found:
+            return None
+        staging, _ = reserve(place.out.absolute(), f"{safe_stem(document.stem)} preview")
+        with staging:
+            seen = preview_window(found[0], tools, settings.profile, staging.folder)
+            write_pair(found[0].as_region(), staging.folder)
+            write_receipt(preview_receipt(seen, job.facts), staging.folder / "preview.json")
+            return staging.commit(), seen
 
 
-def _clipping(cleaned: CleanedMedia, samples: int) -> list[Loss]:
-    if not samples:
-        return []
-    return [Loss(cleaned.path.name, f"{samples} samples over full scale were limited to it")]
+def _tools(factory: EngineFactory, settings: Settings) -> Tools:
+    """The engine that was asked for does everything; with `auto`, light work is done by `dsp`."""
+    main = factory.create()
+    if settings.engine != "auto" or factory.info.name == LIGHT_ENGINE:
+        return Tools(main, main)
+    return Tools(main, engine_factory(LIGHT_ENGINE).create())
 
 
 def _marked(job: Job, reports: dict[str, UseReport], settings: Settings) -> tuple[UseReport, ...]:
@@ -287,43 +275,57 @@ def _heard(job: Job, settings: Settings) -> set[str]:
 
 def _deliver(
     job: Job,
-    engine: Engine,
+    tools: Tools,
     settings: Settings,
     staging: Staging,
     number: int,
-    clips: dict[str, CleanedClip],
+    worked: Worked,
+    tones: Sequence[CleanedClip],
     reports: Sequence[UseReport],
-    losses: list[Loss],
+    foreseen: Preview | None,
 ) -> Delivery:
-    """Documents into the staged folder, the conformed timeline last, then the rename."""
+    """Flags and documents into the staged folder, the conformed timeline last, then the rename."""
     document = job.document
     if _digest(document) != job.document_sha256:
         raise UnsupportedDocument(
             f"{document.name} was exported again while it was worked on. Run once more."
         )
+    losses = [*job.notes, *worked.losses]
+    stem = next_clean_name(safe_stem(document.stem), number)
+    losses += write_flags(reports, document, job.facts, staging.folder, stem)
     plan = plan_conform(
         next_clean_name(job.facts.name or document.stem, number),
         job.uses,
-        clips,
+        worked.clips,
         markers_for(reports),
+        worked.offers,
+        tones,
     )
-    stem = next_clean_name(safe_stem(document.stem), number)
     conformed = staging.folder / f"{stem}{document.suffix}"
-    losses += write_conformed(job.adapter, document, plan, conformed)
-    losses += path_losses(job.uses, conformed.name)
-    if document.suffix.casefold() != ".otio":
-        write_neutral(job.timeline, plan, staging.folder / f"{stem}.otio")
+    neutral = None if job.adapter == "otio" else staging.folder / f"{stem}.otio"
+    losses += write_documents(job.adapter, document, plan, conformed, neutral)
+    losses += path_losses(job.uses, document, conformed.name)
+    delivery = Delivery(
+        folder=staging.final,
+        document=staging.final / conformed.name,
+        timeline=job.facts,
+        uses=tuple(reports),
+        losses=tuple(losses),
+        plan=plan,
+        regions=worked.accounts,
+    )
     write_receipt(
         receipt(
+            delivery,
             document_name=document.name,
             document_sha256=job.document_sha256,
-            facts=job.facts,
             settings=settings,
-            engine=engine.info,
-            uses=reports,
-            losses=losses,
+            engine=tools.main.info,
+            preview=None
+            if foreseen is None
+            else preview_receipt(foreseen, job.facts) | bet_on(foreseen, worked.accounts),
         ),
         staging.folder / RECEIPT_NAME,
     )
-    folder = staging.commit()
-    return Delivery(folder, folder / conformed.name, job.facts, tuple(reports), tuple(losses), plan)
+    staging.commit()
+    return delivery

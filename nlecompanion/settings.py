@@ -19,8 +19,12 @@ DEFAULT_PROFILE = "exposed"
 MAX_HANDLES_S = 10
 
 
-def _number(default: float, low: float, high: float, help_text: str) -> Any:
+def _number(default: float | None, low: float, high: float, help_text: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "help": help_text})
+
+
+def _switch(*, default: bool, help_text: str) -> Any:
+    return field(default=default, metadata={"switch": True, "help": help_text})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,38 @@ class Profile:
 
     name: str = DEFAULT_PROFILE
     title: str = ""
-    intensity_db: float = _number(9.0, 0, 60, "how far the background is turned down, dB")
-    keep_sbr_db: float = _number(40.0, 0, 200, "a voice this far above its background is kept, dB")
-    warn_sbr_db: float = _number(-3.0, -60, 60, "below this the cleaned clip carries a warning, dB")
+    intensity_db: float | None = _number(None, 0, 60, "a fixed intensity instead of the lowest, dB")
+    min_intensity_db: float = _number(6.0, 0, 30, "what is worked on gets at least this, dB")
+    max_intensity_db: float = _number(18.0, 0, 60, "the background is never turned down more, dB")
+    readable: float = _number(0.85, 0, 1, "readability (SII) over speech to reach, 0 to 1")
+    readable_quietest: float = _number(0.25, 0, 1, "readability of the quietest fifth, 0 to 1")
+    warn_readable: float = _number(0.6, 0, 1, "readability under which a warning is due, 0 to 1")
+    keep_sbr_db: float = _number(30.0, 0, 200, "a voice this far above its background is kept, dB")
+    light_sbr_db: float = _number(15.0, -60, 200, "from here on light clean-up is enough, dB")
+    hostile_sbr_db: float = _number(-3.0, -60, 60, "below this it is a best effort, dB")
+    warn_risk: float = _number(0.2, 0, 1, "risk of being beyond saving that brings a warning")
+    unfixable_risk: float = _number(0.5, 0, 1, "risk from which on the original stays in place")
+    floor_drop_db: float = _number(18.5, 0, 60, "the floor in pauses sinks by at most this, dB")
+    pumping_db: float = _number(6.0, 0, 60, "background under speech against pauses, at most, dB")
+    high_pass_hz: float = _number(100.0, 0, 120, "highest cut-off of the high-pass (0: off), Hz")
+    hum_db: float = _number(30.0, 0, 60, "deepest notch on measured mains hum (0: off), dB")
+    plosive_db: float = _number(12.0, 0, 12, "most that a plosive is turned down by (0: off), dB")
+    de_echo: bool = _switch(default=True, help_text="echo is taken off where it is the problem")
+    c50_limit_db: float = _number(5.0, -10, 20, "only voices under this clarity C50 have echo, dB")
+    de_echo_db: float = _number(12.0, 0, 18, "how far late echo goes down at most, dB")
+    budget_db: float = _number(18.0, 0, 60, "intensity and de-echo together, at most, dB")
+    compression_ratio: float = _number(1.3, 1, 2.5, "ratio of the gentle compression (1: off)")
+    deess_db: float = _number(4.0, 0, 6, "most that sharp sibilants are turned down by, dB")
+    presence_db: float = _number(3.0, 0, 3, "most that dull consonants are raised by, dB")
+    match_level: bool = _switch(default=True, help_text="speech as loud as the original's")
+    target_lufs: float = _number(0.0, -60, 0, "loudness of the speech (0: the original's), LUFS")
+    ride_db: float = _number(0.0, 0, 4, "most that riding moves the level by (0: off), dB")
+    ceiling_dbtp: float = _number(
+        -1.0, -12, 0, "true peak at most, or the original's where higher, dBTP"
+    )
+    room_tone: bool = _switch(default=True, help_text="room tone is laid under what sinks too low")
+    tone_lowered_db: float = _number(6.0, 0, 40, "how far under the original floor tone lies, dB")
+    tone_clip_s: float = _number(30.0, 0, 600, "length of the clips on `Room tone` (0: none), s")
     min_speech_s: float = _number(0.2, 0, 60, "uses with less speech are left alone, s")
     min_use_s: float = _number(0.25, 0, 60, "shorter uses are left alone, s")
     fade_ms: float = _number(5.0, 0, 100, "fades at the ends of a cleaned file, ms")
@@ -39,7 +72,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a job is done. `path_map` pairs (prefix in the document, prefix on this machine)."""
+    """How a job is done. `path_map` pairs (prefix in the document, prefix on this machine).
+
+    Below `search_roots`, media that are offline are looked for by name.
+    """
 
     profile: Profile = field(default_factory=Profile)
     engine: str = "auto"
@@ -47,6 +83,7 @@ class Settings:
     tracks: tuple[str, ...] = ()
     path_map: tuple[tuple[str, str], ...] = ()
     media_roots: tuple[Path, ...] = ()
+    search_roots: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.handles_s <= MAX_HANDLES_S:
@@ -64,6 +101,7 @@ class Settings:
             "tracks": self.tracks,
             "path_map": self.path_map,
             "media_roots": [str(root) for root in self.media_roots],
+            "search_roots": [str(root) for root in self.search_roots],
         }
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -100,17 +138,23 @@ def _profile(name: str, text: str) -> Profile:
     for key, value in _table(name, text).items():
         if key not in known:
             raise SettingsError(_unknown_key(f"profile {name}", key, known))
+        _check_value(f"{key} in profile {name}", value, known[key].metadata)
         values[key] = value
-        if "low" not in known[key].metadata:
-            continue
-        low, high = float(known[key].metadata["low"]), float(known[key].metadata["high"])
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise SettingsError(f"{key} in profile {name} must be a number, not {value!r}.")
-        if not low <= value <= high:
-            raise SettingsError(
-                f"{key} in profile {name} must lie between {low:g} and {high:g}, not {value:g}."
-            )
     return Profile(**values)
+
+
+def _check_value(where: str, value: object, declared: Mapping[str, Any]) -> None:
+    if "switch" in declared:
+        if not isinstance(value, bool):
+            raise SettingsError(f"{where} must be true or false, not {value!r}.")
+    elif "low" in declared:
+        low, high = float(declared["low"]), float(declared["high"])
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SettingsError(f"{where} must be a number, not {value!r}.")
+        if not low <= value <= high:
+            raise SettingsError(f"{where} must lie between {low:g} and {high:g}, not {value:g}.")
+    elif not isinstance(value, str):
+        raise SettingsError(f"{where} must be text, not {value!r}.")
 
 
 def _table(name: str, text: str) -> Mapping[str, Any]:
@@ -126,14 +170,15 @@ def _unknown_key(where: str, key: str, known: Mapping[str, Any]) -> str:
     return f"There is no key {key!r} in {where}. {hint}"
 
 
-_SETTING_KEYS = ("engine", "handles_s", "profile", "tracks", "media_roots", "path_map")
+_LISTS = ("tracks", "media_roots", "search_roots")
+_SETTING_KEYS = ("engine", "handles_s", "profile", *_LISTS, "path_map")
 
 
 def load_settings(path: Path) -> dict[str, Any]:
     """The values of a settings file (TOML), checked, as keyword arguments of `Settings`.
 
-    Keys: `engine`, `handles_s`, `profile`, `tracks`, `media_roots` (list of folders) and
-    `path_map` (a table: prefix in the document = prefix on this machine).
+    Keys: `engine`, `handles_s`, `profile`, `tracks`, `media_roots` and `search_roots` (lists of
+    folders), and `path_map` (a table: prefix in the document = prefix on this machine).
 
     Raises:
         SettingsError: an unknown key, naming the nearest one, or a value of the wrong kind.
@@ -175,7 +220,7 @@ def _setting(file: Path, key: str, value: Any) -> Any:
         return load_profile(str(own) if own.suffix == ".toml" else value)
     if key == "engine" and isinstance(value, str):
         return value
-    if key in {"tracks", "media_roots"} and isinstance(value, list) and _all_text(value):
+    if key in _LISTS and isinstance(value, list) and _all_text(value):
         if key == "tracks":
             return tuple(value)
         # Relative folders count from the settings file, wherever the command is called.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlecompanion.delivery.receipt import record_timecode, summary
@@ -13,18 +16,29 @@ from nlecompanion.model import Delivery, Use, UseReport
 if TYPE_CHECKING:
     from nlecompanion.doctor import Finding
     from nlecompanion.engines.contract import EngineFactory
-    from nlecompanion.pipeline import Job, Progress, Watcher
+    from nlecompanion.pipeline import Job
+    from nlecompanion.work.preview import Preview
+    from nlecompanion.work.regions import Progress, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A progress bar: `watch` moves it, `pause` takes it off the screen for a question."""
+
+    watch: Watcher
+    pause: Callable[[], None]
+    interactive: bool
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
+def progress_bar(*, quiet: bool) -> Iterator[Bar]:
     """A bar on standard error for people at a terminal; nothing for scripts."""
     from rich import progress as rich_progress
     from rich.console import Console
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield lambda _: None
+        yield Bar(lambda _: None, lambda: None, interactive=False)
         return
     columns = (
         rich_progress.TextColumn("{task.description}"),
@@ -34,7 +48,9 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Reading", total=None)
 
-        def watcher(progress: Progress) -> None:
+        def watch(progress: Progress) -> None:
+            if not bar.live.is_started:
+                bar.start()
             bar.update(
                 task,
                 description=progress.what,
@@ -42,7 +58,48 @@ def progress_bar(*, quiet: bool) -> Iterator[Watcher]:
                 total=progress.total_s,
             )
 
-        yield watcher
+        yield Bar(watch, bar.stop, interactive=sys.stdin.isatty())
+
+
+def question(seen: Preview) -> str:
+    """What an editor is asked when the hardest moment cannot be made good."""
+    where = f"{seen.use.name or seen.use.id} on {seen.use.track}"
+    return (
+        f"The hardest moment, in {where}, does not come out well: {'; '.join(seen.reasons)}.\n"
+        "The rest may still be worth it; what is beyond saving keeps its original and is flagged."
+    )
+
+
+def preview(folder: Path, seen: Preview) -> str:
+    """What the hardest moment is, and what became of it."""
+    plan, verdict = seen.report.plan, seen.report.verdict
+    lines = [
+        f"Hardest moment: {seen.use.name or seen.use.id} on {seen.use.track}, "
+        f"{float(seen.record.duration_s):.1f} s from {float(seen.record.start_s):.2f} s on"
+    ]
+    if plan is not None and verdict is not None:
+        lines.append(f"{plan.method}, background {plan.intensity_db:g} dB down by {plan.engine}")
+        lines.append(f"Verdict: {verdict.ruling.value}: {'; '.join(verdict.reasons)}")
+    else:
+        lines.append(f"Left alone: {seen.report.left_alone}")
+    lines.append(f"Listen: {folder / 'before.wav'}, {folder / 'after.wav'}")
+    return "\n".join(lines)
+
+
+def preview_json(folder: Path, seen: Preview) -> str:
+    """The same for a script."""
+    verdict = seen.report.verdict
+    return _json(
+        {
+            "folder": str(folder),
+            "use": seen.use.id,
+            "record_start_s": float(seen.record.start_s),
+            "duration_s": float(seen.record.duration_s),
+            "failed": seen.failed,
+            "ruling": verdict and verdict.ruling.value,
+            "reasons": list(seen.reasons),
+        }
+    )
 
 
 def delivery(made: Delivery) -> str:
@@ -75,7 +132,8 @@ def _use_line(report: UseReport, made: Delivery) -> str:
     use = report.use
     at = record_timecode(use.record.start_s, made.timeline)
     if report.left_alone is None and report.verdict is not None and report.plan is not None:
-        what = f"cleaned, background {report.plan.intensity_db:g} dB down: " + "; ".join(
+        kind = "best effort offered" if report.offered_file else "cleaned"
+        what = f"{kind}, background {report.plan.intensity_db:g} dB down: " + "; ".join(
             report.verdict.reasons
         )
     else:
@@ -100,6 +158,7 @@ def delivery_json(made: Delivery) -> str:
                     "track": report.use.track,
                     "record_in": record_timecode(report.use.record.start_s, made.timeline),
                     "cleaned_file": report.cleaned_file,
+                    "offered_file": report.offered_file,
                     "left_alone": report.left_alone and str(report.left_alone),
                     "marked": report.marked,
                 }
@@ -116,6 +175,7 @@ def dry_run(job: Job) -> str:
     for use in job.uses:
         at = record_timecode(use.record.start_s, job.facts)
         lines.append(f"  {at}  {use.track:<14.14}  {use.name:<24.24}  {_intent(use)}")
+    lines += [f"Note: {note.where}: {note.what}" for note in job.notes]
     seconds = sum(region.length_samples / region.rate_hz for region in job.regions)
     lines.append(f"{len(job.regions)} regions, {seconds:.1f} s of sound. Nothing was written.")
     return "\n".join(lines)

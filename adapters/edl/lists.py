@@ -123,6 +123,9 @@ class ListWriter:
         Lines that begin with a space still lack their event number.
         """
         original = entry.original
+        if entry.clip.plain:
+            yield self._event(entry)
+            return
         if original.transition:
             joined = before is not None and before.record_out == entry.record_in
             yield self._transition(entry, before if joined else None)

@@ -37,7 +37,13 @@ def patch_document(path: Path, plan: ConformPlan, target: Path) -> tuple[Loss, .
         target.with_name(f"{target.stem} {one_line(track.name)}.edl"): writer.list_of(track)
         for track in plan.tracks
     }
-    _tell(cut, plan, disabled, [made.name for made in lists], losses)
+    wanted = [m.name for m, track in zip(lists, plan.tracks, strict=True) if track.enabled]
+    _tell(cut, plan, disabled, wanted, losses)
+    losses += [
+        Loss(made.name, "an EDL cannot switch a track off: import this list only if you want it")
+        for made, track in zip(lists, plan.tracks, strict=True)
+        if not track.enabled
+    ]
     target.write_bytes(_encoded(_commented(cut, plan, disabled), cut.written.text, losses))
     for made, lines in lists.items():
         made.write_bytes(_new_list(lines, cut.written.text))
@@ -85,13 +91,16 @@ def _commented(cut: Cut, plan: ConformPlan, disabled: Iterable[Event]) -> list[t
         where = lists.get(event.address, "")
         note = f"{NOTE} {MUTE_WORDS}, CLEANED IN {one_line(where)}" if where else ""
         below.setdefault(event.written.last_line, []).append(note or f"{NOTE} {MUTE_WORDS}")
+    text = cut.written.text
+    known = {line.rstrip() for line in text.lines}  # a second run must not repeat its locators
     events = sorted(cut.events, key=lambda event: event.record_in)
     starts = [event.record_in for event in events]
     for marker in plan.markers:
         frame = cut.start + round(marker.record.start_s * cut.rate.rate)
         event = events[max(0, bisect_right(starts, frame) - 1)]
-        below.setdefault(event.written.last_line, []).append(_locator(cut, marker, frame))
-    text = cut.written.text
+        locator = _locator(cut, marker, frame)
+        if locator not in known:
+            below.setdefault(event.written.last_line, []).append(locator)
     result: list[tuple[str, str]] = []
     for number, (line, end) in enumerate(zip(text.lines, text.ends, strict=True)):
         if number == cut.written.title_line and cut.written.title != plan.timeline_name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lxml import etree
@@ -46,6 +46,39 @@ def move_of(clip: CleanedClip, placed: Placed) -> Move:
         source_out=placed.source_out + frames,
         frames=source_in - written_in,
         rounded=exact - frames,
+    )
+
+
+def original_of(clip: CleanedClip, placed: Placed) -> Placed:
+    """What a new clip is made after: a plain one takes the form only, and its own places."""
+    if not clip.plain:
+        return placed
+    element = deepcopy(placed.element)
+    element.tail = None
+    remove(element, "filter", "subclipinfo")
+    start, end = (
+        round(at_s * placed.sequence_rate) for at_s in (clip.record.start_s, clip.record.end_s)
+    )
+    frames = round((end - start) / placed.sequence_rate * placed.rate)
+    for tag, value in (("start", start), ("end", end), ("in", 0), ("out", frames)):
+        set_text(element, tag, str(value), ("rate", "name"))
+    if element.find("pproTicksIn") is not None:
+        set_text(element, "pproTicksIn", "0")
+        set_text(element, "pproTicksOut", str(round(frames * TICKS_HZ / placed.rate)))
+    return replace(
+        placed,
+        element=element,
+        track=placed.element.getparent() if placed.track is None else placed.track,
+        outer_start=start,
+        outer_end=end,
+        start=start,
+        end=end,
+        source_in=0,
+        source_out=frames,
+        outer_in_s=Fraction(0),
+        in_s=Fraction(0),
+        before=None,
+        after=None,
     )
 
 

@@ -31,8 +31,8 @@ class Xmeml:
     """A document with the one sequence that is worked on.
 
     `files` holds the full definition of each file by id, wherever it stands; `masters` the
-    project's clips by id, for clips that name no file of their own; `clips` the clips and
-    generators of the sound tracks by address.
+    project's clips by id, for clips that name no file of their own; `sequences` the nested
+    sequences by id; `clips` the clips and generators of the sound tracks by address.
     """
 
     xml: XmlDocument
@@ -42,6 +42,7 @@ class Xmeml:
     dialect: Dialect
     files: dict[str, etree._Element]
     masters: dict[str, etree._Element]
+    sequences: dict[str, etree._Element]
     audio_tracks: tuple[etree._Element, ...]
     picture_tracks: tuple[etree._Element, ...]
     clips: dict[str, etree._Element]
@@ -55,13 +56,26 @@ class Xmeml:
         except BadValue as error:
             raise UnsupportedDocument(f"{self.name}: the sequence's {error}.") from error
 
-    def file_of(self, clip: etree._Element) -> etree._Element | None:
-        """The full definition of the file that a clip plays, None where it names none."""
-        file = clip.find("file")
+    def file_of(
+        self, clip: etree._Element, file: etree._Element | None = None
+    ) -> etree._Element | None:
+        """The full definition of the file that a clip plays, None where it names none.
+
+        `file` is the clip's own `<file>`, for those who know it.
+        """
+        file = clip.find("file") if file is None else file
         if file is None:
             master = self.masters.get(text_of(clip, "masterclipid"))
             file = None if master is None or master is clip else master.find(".//file")
         return None if file is None else self.files.get(file.get("id", ""), file)
+
+    def sequence_of(self, clip: etree._Element) -> etree._Element | None:
+        """The full definition of the sequence that is nested in a clip, if the document has it."""
+        inner = clip.find("sequence")
+        if inner is None:
+            return None
+        found = self.sequences.get(inner.get("id", ""), inner)
+        return None if found.find("media") is None else found
 
     def element_at(self, address: str) -> etree._Element:
         """The clip that `address_of` named.
@@ -125,6 +139,11 @@ def open_xmeml(path: Path) -> Xmeml:
             for clip in root.iter("clip")
             for key in (clip.get("id"), text_of(clip, "masterclipid"))
             if key
+        },
+        sequences={
+            inner.get("id", ""): inner
+            for inner in root.iter("sequence")
+            if inner.get("id") and inner.find("media") is not None and inner is not sequence
         },
         audio_tracks=audio_tracks,
         picture_tracks=picture_tracks,

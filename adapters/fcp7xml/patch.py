@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from lxml import etree
 
 from nlecompanion.model import ConformPlan, Loss, TimelineMarker
 
 from ..xml_safe import write_xml
-from .clips import move_of
+from .clips import move_of, original_of
 from .document import Dialect, Xmeml, open_xmeml
 from .edit import insert, leaf, nested, put_after, set_text
-from .items import Placed, place_track
+from .items import Placed
 from .media import FileShelf, Ids
+from .nested import placed_sounds
 from .tracks import new_tracks, unnamed
+from .values import text_of
 
 #: The marker colours of Premiere's palette as its XML writes them, 0xAABBGGRR in decimal; its
 #: default is green, and green is not written.
@@ -51,8 +56,7 @@ def patch_document(path: Path, plan: ConformPlan, target: Path) -> tuple[Loss, .
         # FCP7 writes the flag after the places, and takes it anywhere.
         set_text(document.element_at(address), "enabled", "FALSE", ("end", "name"))
     set_text(document.sequence, "name", plan.timeline_name, ("uuid", "updatebehavior"))
-    for marker in plan.markers:
-        _add_marker(document, marker)
+    _add_markers(document, plan.markers)
     write_xml(document.xml, target)
     return tuple(losses)
 
@@ -61,11 +65,8 @@ def _originals(document: Xmeml, plan: ConformPlan) -> dict[str, Placed]:
     wanted = {a for track in plan.tracks for clip in track.clips for a in clip.like}
     for address in (*wanted, *plan.disable):
         document.element_at(address)
-    return {
-        item.address: item
-        for number, track in enumerate(document.audio_tracks, start=1)
-        for item in place_track(document, track, number)
-    }
+    tracks, _ = placed_sounds(document)
+    return {item.address: item for track in tracks for item in track}
 
 
 def _add_tracks(
@@ -76,7 +77,9 @@ def _add_tracks(
         return
     needed: dict[str, int] = {}
     for clip in (clip for track in tracks for clip in track.clips):
-        reach = max(move_of(clip, originals[address]).source_out for address in clip.like)
+        reach = max(
+            move_of(clip, original_of(clip, originals[address])).source_out for address in clip.like
+        )
         needed[clip.media.id] = max(needed.get(clip.media.id, 0), reach)
     ids = Ids.of(document.xml.tree.getroot())
     shelf = FileShelf(document, ids, needed, losses)
@@ -91,8 +94,22 @@ def _add_tracks(
             losses.append(Loss(track.name, unnamed(document.dialect, track.name)))
 
 
-def _add_marker(document: Xmeml, marker: TimelineMarker) -> None:
+def _add_markers(document: Xmeml, markers: Sequence[TimelineMarker]) -> None:
+    """Those that the sequence does not have yet: a second run must not repeat them."""
     sequence = document.sequence
+    known = {_marker_says(element) for element in sequence.iterfind("marker")}
+    for marker in markers:
+        element = _marker(document, marker)
+        if _marker_says(element) not in known:
+            after = ("marker",) if sequence.find("marker") is not None else ("media", "timecode")
+            insert(sequence, element, after)
+
+
+def _marker_says(element: etree._Element) -> tuple[str, ...]:
+    return tuple(text_of(element, path) for path in ("in", "name", "comment"))
+
+
+def _marker(document: Xmeml, marker: TimelineMarker) -> etree._Element:
     frame = round(marker.record.start_s * document.rate)
     element = nested(
         "marker",
@@ -108,5 +125,4 @@ def _add_marker(document: Xmeml, marker: TimelineMarker) -> None:
     elif color in _RGB:
         parts = zip(("alpha", "red", "green", "blue"), (255, *_RGB[color]), strict=True)
         element.append(nested("color", *((tag, str(value)) for tag, value in parts)))
-    after = ("marker",) if sequence.find("marker") is not None else ("media", "timecode")
-    insert(sequence, element, after)
+    return element

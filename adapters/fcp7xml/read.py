@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from nlecompanion.timeline.contract import ItemNote, note_item, note_timeline, n
 
 from .document import Xmeml, open_xmeml
 from .items import Crossing, Placed, place_track
+from .nested import placed_sounds
 from .reasons import speed_of
-from .uses import Sounding, soundings
+from .uses import Sounding
 from .values import (
     BadValue,
     Timecode,
     common_rate,
     is_false,
+    part_text,
     rate_of,
+    says_false,
     text_of,
     timecode_of,
     whole_number,
@@ -54,14 +58,14 @@ def read_timeline(path: Path) -> otio.schema.Timeline:
         ),
     )
     tracks = []
+    files = _Files()
     for number, element in enumerate(document.picture_tracks, start=1):
         placed = place_track(document, element, number)
-        tracks.append(_track(document, element, f"V{number}", "Video", placed, {}))
-    sound = [place_track(document, t, n) for n, t in enumerate(document.audio_tracks, start=1)]
-    notes = soundings(document, sound)
+        tracks.append(_track(document, element, f"V{number}", "Video", placed, {}, files))
+    sound, notes = placed_sounds(document)
     numbers = _editor_numbers(document.audio_tracks)
     for element, placed, number in zip(document.audio_tracks, sound, numbers, strict=True):
-        track = _track(document, element, f"A{number}", "Audio", placed, notes)
+        track = _track(document, element, f"A{number}", "Audio", placed, notes, files)
         number_track(track, number)
         tracks.append(track)
     timeline.tracks.extend(tracks)
@@ -95,6 +99,7 @@ def _track(
     kind: str,
     items: list[Placed],
     notes: dict[str, Sounding],
+    files: _Files,
 ) -> otio.schema.Track:
     name = element.get("MZ.TrackName") or text_of(element, "name") or fallback_name
     track = otio.schema.Track(name=name, kind=kind)
@@ -110,7 +115,7 @@ def _track(
         shared = n > 0 and items[n - 1].after is item.before
         if item.before is not None and not (shared and items[n - 1].end == item.start):
             children.append(_transition(document, item.before))
-        clip = _item(document, item, max(0, item.end - max(item.start, position)))
+        clip = _item(document, item, max(0, item.end - max(item.start, position)), files)
         sounding = notes.get(item.address)
         if sounding is not None:
             note_item(clip, _note(document, item, sounding))
@@ -142,54 +147,85 @@ def _transition(document: Xmeml, crossing: Crossing) -> otio.schema.Transition:
     )
 
 
-def _item(document: Xmeml, item: Placed, length: int) -> otio.schema.Clip:
-    file = document.file_of(item.element)
-    clock = _clock(file, item.rate)
-    reference, reference_rate = _reference(item, file, clock)
-    at_s = clock.start_s + item.in_s
+def _item(document: Xmeml, item: Placed, length: int, files: _Files) -> otio.schema.Clip:
+    file = files.of(document.file_of(item.element, item.parts.get("file")), item.rate)
+    at_s = file.clock.start_s + item.in_s
     rate = item.rate
     if (at_s * rate).denominator != 1:
-        rate = common_rate(common_rate(rate, document.rate), reference_rate)
+        rate = common_rate(common_rate(rate, document.rate), file.clock.rate)
     clip = otio.schema.Clip(
-        name=text_of(item.element, "name") or text_of(file, "name"),
-        media_reference=reference,
+        name=part_text(item.parts, "name") or file.name,
+        media_reference=_reference(item, file),
         source_range=otio.opentime.TimeRange(
             _time(round(at_s * rate), rate), _time(length, document.rate)
         ),
     )
-    clip.enabled = not is_false(item.element, "enabled")
-    speed = speed_of(item.element)
+    clip.enabled = not says_false(part_text(item.parts, "enabled"))
+    speed = speed_of(item.element) if "filter" in item.parts else None
     if speed is not None and speed != 1:
         clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=float(speed)))
     return clip
 
 
-def _clock(file: etree._Element | None, fallback_rate: Fraction) -> Timecode:
-    try:
-        rate = rate_of(file) or fallback_rate
-        return timecode_of(file, rate) or Timecode(0, rate, False)
-    except BadValue:
-        # Only a label is lost: positions count from the file's first frame, not from its clock.
-        return Timecode(0, fallback_rate, False)
-
-
-def _reference(
-    item: Placed, file: etree._Element | None, clock: Timecode
-) -> tuple[otio.core.MediaReference, Fraction]:
+def _reference(item: Placed, file: _File) -> otio.core.MediaReference:
     if item.element.tag == "generatoritem":
         name = text_of(item.element, "effect/effectid") or text_of(item.element, "name")
-        return otio.schema.GeneratorReference(generator_kind=name), clock.rate
-    url = text_of(file, "pathurl")
-    if file is None or not url:
-        return otio.schema.MissingReference(), clock.rate
-    try:
-        rate, duration = rate_of(file) or item.rate, whole_number(file, "duration")
-    except BadValue:
-        rate, duration = item.rate, None
-    if duration is None or duration < 0:
+        return otio.schema.GeneratorReference(generator_kind=name)
+    if not file.url:
+        return otio.schema.MissingReference()
+    rate, frames = file.rate, file.frames
+    if frames is None:
         # A file of unstated length has at least what the clip plays of it.
-        rate, duration = item.rate, item.source_out
-    available = otio.opentime.TimeRange(_time(clock.frame, clock.rate), _time(duration, rate))
-    reference = otio.schema.ExternalReference(target_url=url, available_range=available)
-    reference.name = text_of(file, "name")
-    return reference, clock.rate
+        rate, frames = item.rate, item.source_out
+    available = otio.opentime.TimeRange(
+        _time(file.clock.frame, file.clock.rate), _time(frames, rate)
+    )
+    reference = otio.schema.ExternalReference(target_url=file.url, available_range=available)
+    reference.name = file.name
+    return reference
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a `<file>` says; `frames` is its length at `rate`, None where it does not say."""
+
+    name: str
+    url: str
+    clock: Timecode
+    rate: Fraction
+    frames: int | None
+
+
+class _Files:
+    """The document's files, each looked at once: one may be behind thousands of clips."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[etree._Element | None, Fraction], _File] = {}
+
+    def of(self, file: etree._Element | None, clip_rate: Fraction) -> _File:
+        """`clip_rate` counts for a file that states no rate."""
+        key = (file, clip_rate)
+        if key not in self._known:
+            self._known[key] = _file(file, clip_rate)
+        return self._known[key]
+
+
+def _file(file: etree._Element | None, clip_rate: Fraction) -> _File:
+    try:
+        rate = rate_of(file) or clip_rate
+        clock = timecode_of(file, rate) or Timecode(0, rate, False)
+    except BadValue:
+        # Only a label is lost: positions count from the file's first frame, not from its clock.
+        clock = Timecode(0, clip_rate, False)
+    try:
+        rate = rate_of(file) or clip_rate
+        frames = None if file is None else whole_number(file, "duration")
+    except BadValue:
+        rate, frames = clip_rate, None
+    return _File(
+        name=text_of(file, "name"),
+        url=text_of(file, "pathurl"),
+        clock=clock,
+        rate=rate,
+        frames=frames if frames is not None and frames >= 0 else None,
+    )

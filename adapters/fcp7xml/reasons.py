@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from lxml import etree
@@ -9,24 +10,30 @@ from lxml import etree
 from nlecompanion.model import LeftAlone, Reason
 
 from .document import Xmeml
-from .values import is_false, is_true, text_of
+from .values import is_false, is_true, part_text, says_false, text_of
 
 
-def why_left_alone(document: Xmeml, element: etree._Element) -> LeftAlone | None:
+def why_left_alone(
+    document: Xmeml, element: etree._Element, parts: Mapping[str, etree._Element]
+) -> LeftAlone | None:
     """The reason that stands in the clip or in its track, None where there is none."""
     track = element.getparent()
     if track in document.tracks_off:
         return LeftAlone(Reason.MUTED, "its track is disabled")
-    if is_false(element, "enabled"):
+    if says_false(part_text(parts, "enabled")):
         return LeftAlone(Reason.DISABLED)
     if element.tag == "generatoritem":
         return LeftAlone(Reason.GENERATED, text_of(element, "name"))
-    if element.find("sequence") is not None or element.find("media") is not None:
-        name = text_of(element, "sequence/name") or text_of(element, "name")
+    if "sequence" in parts or "media" in parts:
+        name = text_of(document.sequence_of(element), "name") or text_of(element, "name")
         return LeftAlone(Reason.NESTED, f"a nested sequence: {name}")
-    if element.find("multiclip") is not None:
-        return LeftAlone(Reason.NESTED, "a multicam clip")
-    return _speed(element) or _file(document, element)
+    if "multiclip" in parts:
+        return LeftAlone(
+            Reason.NESTED,
+            "a multicam clip, of which the document does not say exactly what sounds. Flatten it "
+            "in the editor and export again.",
+        )
+    return ("filter" in parts and _speed(element)) or _file(document, element, parts)
 
 
 def speed_of(element: etree._Element) -> Fraction | None:
@@ -44,13 +51,19 @@ def speed_of(element: etree._Element) -> Fraction | None:
 
 
 def retiming(
-    record_s: Fraction, source_s: Fraction, sequence_rate: Fraction, clip_rate: Fraction
+    record: int, source: int, sequence_rate: Fraction, clip_rate: Fraction
 ) -> LeftAlone | None:
-    """A clip whose length on the timeline is not the length of its source, by over a frame."""
-    if source_s < 0:
+    """A clip whose length on the timeline is not the length of its source, by over a frame.
+
+    `record` and `source` are its lengths in frames of the sequence and of the clip.
+    """
+    if source < 0:
         return LeftAlone(Reason.REVERSED)
-    if record_s == 0:
+    if record == 0:
         return LeftAlone(Reason.TOO_SHORT, "it has no length")
+    if record == source and sequence_rate == clip_rate:
+        return None
+    record_s, source_s = record / sequence_rate, source / clip_rate
     # Premiere rounds in and out apart from start and end: a frame of either rate is no retiming.
     if abs(record_s - source_s) <= max(1 / sequence_rate, 1 / clip_rate):
         return None
@@ -82,8 +95,10 @@ def _speed(element: etree._Element) -> LeftAlone | None:
     return None
 
 
-def _file(document: Xmeml, element: etree._Element) -> LeftAlone | None:
-    file = document.file_of(element)
+def _file(
+    document: Xmeml, element: etree._Element, parts: Mapping[str, etree._Element]
+) -> LeftAlone | None:
+    file = document.file_of(element, parts.get("file"))
     if text_of(file, "pathurl"):
         return None
     if text_of(file, "mediaSource"):

@@ -11,7 +11,7 @@ from lxml import etree
 from nlecompanion.model import CleanedClip, CleanTrack
 
 from ..xml_safe import xml_text
-from .clips import stand_in
+from .clips import original_of, stand_in
 from .document import ITEMS, Dialect
 from .edit import set_text
 from .items import Crossing, Placed
@@ -38,8 +38,11 @@ def new_tracks(
     lanes: list[list[_New]] = [[] for _ in range(width)]
     for clip in track.clips:
         for place, address in enumerate(clip.like):
-            original = originals[address]
+            original = original_of(clip, originals[address])
             element = stand_in(clip, original, place, shelf, mono=len(clip.like) == 1)
+            if not track.enabled and shelf.document.dialect is not Dialect.PREMIERE:
+                # Others than Premiere do not all keep a track's own flag.
+                set_text(element, "enabled", "FALSE", ("end", "name"))
             lanes[place].append(_New(clip, original, element))
     elements = [_frame(track, lane, n, width, shelf) for n, lane in enumerate(lanes)]
     for lane, element in zip(lanes, elements, strict=True):
@@ -52,7 +55,8 @@ def _frame(
     track: CleanTrack, lane: list[_New], place: int, width: int, shelf: FileShelf
 ) -> etree._Element:
     """An empty track like the one that the lane's first clip came from."""
-    original = lane[0].original.element.getparent()
+    first = lane[0].original
+    original = first.element.getparent() if first.track is None else first.track
     if original is None:
         raise ValueError("a clip stands outside any track")
     element = etree.Element("track", dict(original.attrib))
@@ -67,9 +71,10 @@ def _frame(
     for child in original:
         if child.tag not in ITEMS and isinstance(child.tag, str):
             element.append(deepcopy(child))
-    for tag, text in (("enabled", "TRUE"), ("locked", "FALSE")):
-        if element.find(tag) is not None:
-            set_text(element, tag, text)
+    if element.find("locked") is not None:
+        set_text(element, "locked", "FALSE")
+    if element.find("enabled") is not None or not track.enabled:
+        set_text(element, "enabled", "TRUE" if track.enabled else "FALSE")
     return element
 
 

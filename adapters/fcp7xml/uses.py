@@ -11,11 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lxml import etree
-
 from .document import Dialect, Xmeml
 from .items import Placed
-from .values import text_of
+from .values import part_text, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class _Item:
 
 def soundings(document: Xmeml, tracks: list[list[Placed]]) -> dict[str, Sounding]:
     """For each address on the sound tracks, the use that it belongs to and its channels."""
-    items = [
-        _item(placed, element)
-        for element, track in zip(document.audio_tracks, tracks, strict=True)
-        for placed in track
-    ]
+    items: list[_Item] = []
+    for element, track in zip(document.audio_tracks, tracks, strict=True):
+        total = _digits(element.get("totalExplodedTrackCount", "")) or 1
+        exploded = _digits(element.get("currentExplodedTrackIndex", "")) or 0 if total > 1 else None
+        items += [_item(placed, exploded) for placed in track]
     result: dict[str, Sounding] = {}
     for group in _exploded(items):
         _add(result, group, _group_channels(group))
@@ -66,23 +64,22 @@ def soundings(document: Xmeml, tracks: list[list[Placed]]) -> dict[str, Sounding
     return result
 
 
-def _item(placed: Placed, track: etree._Element) -> _Item:
-    element = placed.element
-    file, inner = element.find("file"), element.find("sequence")
+def _item(placed: Placed, exploded: int | None) -> _Item:
+    """`exploded` is the number of its track among those of an exploded one."""
+    element, parts = placed.element, placed.parts
+    file, inner = parts.get("file"), parts.get("sequence")
     source = (
         ("file", file.get("id") or text_of(file, "pathurl"))
         if file is not None
-        else ("sequence", inner.get("id", "") if inner is not None else text_of(element, "name"))
+        else ("sequence", inner.get("id", "") if inner is not None else part_text(parts, "name"))
     )
-    index = _digits(text_of(element, "sourcetrack/trackindex"))
-    total = _digits(track.get("totalExplodedTrackCount", "")) or 1
-    exploded_index = _digits(track.get("currentExplodedTrackIndex", "")) or 0
+    index = _digits(text_of(parts.get("sourcetrack"), "trackindex"))
     return _Item(
         placed=placed,
         like=(source, placed.start, placed.end, placed.in_s, placed.left_alone, element.tag),
         index=index if index and index > 0 else None,
-        exploded_base=placed.track_number - exploded_index if total > 1 else None,
-        exploded_index=exploded_index,
+        exploded_base=None if exploded is None else placed.track_number - exploded,
+        exploded_index=exploded or 0,
         channel_type=element.get("premiereChannelType", "").lower(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -18,6 +19,8 @@ TICKS_HZ = 254_016_000_000
 #: Positions beyond it (about 500 years at 60 frames a second) are damage or an attack.
 MAX_FRAMES = 10**12
 
+_TRUE = ("TRUE", "1", "YES")
+_FALSE = ("FALSE", "0", "NO")
 _NUMBER = re.compile(r"^[+-]?\d{1,24}(?:\.\d{1,12})?$")
 
 
@@ -46,14 +49,33 @@ def text_of(element: etree._Element | None, path: str) -> str:
     return (element.findtext(path) or "").strip()
 
 
+def parts_of(element: etree._Element) -> dict[str, etree._Element]:
+    """The first child of each name: one walk costs as much as a single search."""
+    parts: dict[str, etree._Element] = {}
+    for child in element:
+        parts.setdefault(str(child.tag), child)
+    return parts
+
+
+def part_text(parts: Mapping[str, etree._Element], tag: str) -> str:
+    """The stripped text of the part `tag`; empty where there is none."""
+    part = parts.get(tag)
+    return "" if part is None else (part.text or "").strip()
+
+
 def is_false(element: etree._Element, path: str) -> bool:
     """Whether the flag at `path` says FALSE; a missing flag does not."""
-    return text_of(element, path).upper() in ("FALSE", "0", "NO")
+    return text_of(element, path).upper() in _FALSE
+
+
+def says_false(text: str) -> bool:
+    """Whether a flag's text says FALSE."""
+    return text.upper() in _FALSE
 
 
 def is_true(element: etree._Element | None, path: str) -> bool:
     """Whether the flag at `path` says TRUE; a missing flag does not."""
-    return text_of(element, path).upper() in ("TRUE", "1", "YES")
+    return text_of(element, path).upper() in _TRUE
 
 
 def whole_number(element: etree._Element, path: str) -> int | None:
@@ -93,11 +115,22 @@ def rate_of(element: etree._Element | None) -> Fraction | None:
     Raises:
         BadValue: a rate of 0, NaN, or none at all in words.
     """
-    rate = None if element is None else element.find("rate")
-    text = text_of(rate, "timebase")
-    if rate is None or not text:
+    return rate_in(None if element is None else element.find("rate"))
+
+
+def rate_in(rate: etree._Element | None) -> Fraction | None:
+    """The exact rate in a `<rate>` element, None where there is none.
+
+    Raises:
+        BadValue: a rate of 0, NaN, or none at all in words.
+    """
+    if rate is None:
         return None
-    return _rate(text, is_true(rate, "ntsc"))
+    parts = parts_of(rate)
+    text = part_text(parts, "timebase")
+    if not text:
+        return None
+    return _rate(text, part_text(parts, "ntsc").upper() in _TRUE)
 
 
 @lru_cache(maxsize=256)

@@ -99,6 +99,7 @@ def stand_in(
     """
     start_s = clip.media.start_s + clip.source_in_s
     taken = carried(sound.levels, sound.edges, clip.record.start_s - start_s, sound.component)
+    switch = {} if track.enabled else {"enabled": "0"}
     _note_losses(clip, losses)
     attributes = {
         "ref": shelf.asset_id(clip.media),
@@ -107,6 +108,7 @@ def stand_in(
         "name": xml_text(clip.media.path.stem),
         "start": time_text(start_s),
         "duration": time_text(clip.record.duration_s),
+        **switch,
     }
     role = role_of(sound, track)
     channels = ", ".join(str(n + 1) for n in range(clip.media.channels))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from bisect import bisect_right
+from collections.abc import Set
 from pathlib import Path
 
 from lxml import etree
@@ -17,9 +19,10 @@ from .clips import Shelf
 from .document import BUNDLE_INFO, STORY, Document, open_document
 from .runs import connected, runs_of
 from .sounds import Host, Sound
-from .times import time_text
+from .times import BadTime, time_of, time_text
 from .walk import Walk, walk
 
+_LANE = re.compile(r"^-?[0-9]{1,5}$")
 #: DTD order: what may stand before anchored items, and the markers after those.
 _BEFORE = (
     "note",
@@ -63,8 +66,9 @@ def patch_document(path: Path, plan: ConformPlan, target: Path) -> tuple[Loss, .
         switch_off(document, sounds[address])
     _rename(document.project, plan.timeline_name)
     last: dict[etree._Element, etree._Element] = {}
+    known = {_marker_says(element) for element in document.sequence.iter("marker")}
     for marker in plan.markers:
-        _add_marker(document, found, marker, last, losses)
+        _add_marker(document, found, marker, known, last, losses)
     _write(document, path, target)
     return tuple(losses)
 
@@ -107,8 +111,8 @@ def _add_clips(
 def _lowest_lane(document: Document) -> int:
     lanes = [0]
     for element in document.sequence.iter():
-        text = element.get("lane")
-        if text is not None and text.lstrip("-").isdigit() and len(text) < 6:
+        text = element.get("lane") or ""  # a comment has no attributes at all
+        if _LANE.match(text):
             lanes.append(int(text))
     return min(lanes)
 
@@ -160,6 +164,7 @@ def _add_marker(
     document: Document,
     found: Walk,
     marker: TimelineMarker,
+    known: Set[tuple[object, ...]],
     last: dict[etree._Element, etree._Element],
     losses: list[Loss],
 ) -> None:
@@ -186,6 +191,8 @@ def _add_marker(
         element.set("completed", "0")
     if marker.comment:
         element.set("note", xml_text(marker.comment))
+    if _marker_says(element, host.element) in known:
+        return  # an earlier run left it there
     before = last.get(host.element)
     if before is not None:
         put_after(before, element)
@@ -194,6 +201,18 @@ def _add_marker(
         after = tuple(tags.intersection(_MARKERS)) or tuple(tags & STORY)
         insert(host.element, element, after or _leading(host.element))
     last[host.element] = element
+
+
+def _marker_says(
+    marker: etree._Element, holder: etree._Element | None = None
+) -> tuple[object, ...]:
+    """What tells a marker from others: whose it is, where it stands, and its words."""
+    holder = marker.getparent() if holder is None else holder
+    try:
+        start_s = time_of(marker, "start")
+    except BadTime:
+        start_s = None
+    return holder, start_s, marker.get("value", ""), marker.get("note", "")
 
 
 def _host_at(hosts: list[Host], marker: TimelineMarker) -> Host | None:

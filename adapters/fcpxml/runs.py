@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lxml import etree
@@ -12,7 +12,7 @@ from lxml import etree
 from nlecompanion.model import CleanedClip, CleanTrack, Loss
 
 from .clips import Shelf, stand_in
-from .sounds import Crossfade, Sound
+from .sounds import Crossfade, Edges, Sound
 from .times import time_text
 
 
@@ -25,6 +25,14 @@ class Link:
     crossfade: Crossfade | None = None
 
 
+def sound_of(clip: CleanedClip, sounds: Mapping[str, Sound]) -> Sound:
+    """What a new clip is made after; of it a plain one takes the form only."""
+    sound = sounds[clip.like[0]]
+    if not clip.plain:
+        return sound
+    return replace(sound, levels=(), component=None, edges=Edges())
+
+
 def runs_of(
     clips: Sequence[CleanedClip], sounds: Mapping[str, Sound], losses: list[Loss]
 ) -> list[list[Link]]:
@@ -32,10 +40,10 @@ def runs_of(
     runs: list[list[Link]] = []
     joined = False
     for index, clip in enumerate(clips):
-        sound = sounds[clip.like[0]]
+        sound = sound_of(clip, sounds)
         after = clips[index + 1] if index + 1 < len(clips) else None
         crossfade = sound.edges.cross_out
-        if after is None or not _joins(clip, crossfade, after, sounds[after.like[0]]):
+        if after is None or not _joins(clip, crossfade, after, sound_of(after, sounds)):
             crossfade = None
         if sound.edges.cross_in is not None and not joined:
             losses.append(_hard_cut(clip, "start"))

@@ -23,6 +23,9 @@ from .times import time_of
 if TYPE_CHECKING:
     from .walk import Walk
 
+_NEXT_MOVE = "Choose Clip > Break Apart Clip Items and export again."
+_INSIDE = f"a compound or multicam clip inside another one. {_NEXT_MOVE}"
+
 
 def multicam(walk: Walk, clip: etree._Element, here: Place, start_s: Fraction) -> list[Sound]:
     """A sound for each angle that the clip chooses, switched at its `mc-source`."""
@@ -32,7 +35,7 @@ def multicam(walk: Walk, clip: etree._Element, here: Place, start_s: Fraction) -
         return []
     sources = list(clip.iterfind("mc-source"))
     if here.shared or not sources:
-        why = "a multicam clip"
+        why = _INSIDE if here.shared else f"a multicam clip without mc-source. {_NEXT_MOVE}"
         refused = _refused(walk, clip, clip, f"{here.path}:mc-clip", here, start_s, why)
         return [refused] if _has_sound(walk.document, clip, frozenset()) else []
     found = []
@@ -62,7 +65,7 @@ def compound(walk: Walk, clip: etree._Element, here: Place, start_s: Fraction) -
         return []
     address = f"{here.path}:ref-clip"
     if here.shared:
-        why = "a compound clip in another"
+        why = _INSIDE
         refused = _refused(walk, clip, clip, address, here, start_s, why)
         return [refused] if _has_sound(walk.document, clip, frozenset()) else []
     first_s = time_of(sequence, "tcStart") or Fraction(0)
@@ -131,7 +134,8 @@ def _one(
     (only,) = inner
     crossing = None
     if only.edges != Edges():
-        crossing = LeftAlone(Reason.NESTED, "a transition inside it acts on the sound")
+        why = f"a transition inside it acts on the sound. {_NEXT_MOVE}"
+        crossing = LeftAlone(Reason.NESTED, why)
     window = audio_window(clip, here, start_s, walk.length_s(clip))
     reason = first_reason(
         here.left_alone,
@@ -156,7 +160,7 @@ def _one(
 
 def _several(clip: etree._Element, inner: list[Sound]) -> str:
     kind = "a multicam angle" if clip.tag == "mc-clip" else "a compound clip"
-    return f"{kind} with {len(inner)} sounds, which only go on and off together"
+    return f"{kind} with {len(inner)} sounds, which only go on and off together. {_NEXT_MOVE}"
 
 
 def _refused(

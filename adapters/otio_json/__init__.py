@@ -1,4 +1,4 @@
-"""OpenTimelineIO's own format, `.otio`: read exactly, patched in its own text.
+"""OpenTimelineIO's own format, `.otio`: read exactly, patched in its own text; `.otioz`, `.otiod`.
 
 `ADAPTER` is the adapter; `conform_document` puts a plan into any OTIO document given as bytes.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from nlecompanion.errors import DocumentError, NotATimeline
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -22,10 +20,16 @@ class OtioJsonAdapter:
 
     name = "otio"
     title = "OpenTimelineIO (DaVinci Resolve, Premiere, Kdenlive)"
-    suffixes = (".otio",)
+    suffixes = (".otio", ".otioz", ".otiod")
 
     def score(self, path: Path, head: bytes) -> int:
-        """Sure where the text speaks of OTIO schemas."""
+        """Sure where the text speaks of OTIO schemas, or a bundle holds `content.otio`."""
+        if not head:
+            return 100 if (path / "content.otio").is_file() else 0
+        if head.startswith(b"PK\x03\x04"):
+            # A bundle's document is written before its media, among the first bytes.
+            named = b"content.otio" in head or path.suffix.lower() == ".otioz"
+            return 100 if named else 0
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if start.startswith(b"{") and b'"OTIO_SCHEMA"' in head:
             return 100
@@ -33,16 +37,18 @@ class OtioJsonAdapter:
 
     def read(self, path: Path) -> otio.schema.Timeline:
         """The document as OTIO, with notes."""
+        from .bundles import content_of
         from .document import load
         from .reading import read_timeline
 
-        return read_timeline(load(_bytes_of(path), path.name))
+        return read_timeline(load(content_of(path), path.name))
 
     def patch(self, path: Path, plan: ConformPlan, target: Path) -> tuple[Loss, ...]:
-        """Writes the conformed copy of `path` to `target`."""
-        conformed, losses = conform_document(_bytes_of(path), plan, path.name)
-        target.write_bytes(conformed)
-        return losses
+        """Writes the conformed copy of `path` to `target`; a bundle becomes a bundle."""
+        from .bundles import content_of, write_like
+
+        conformed, losses = conform_document(content_of(path), plan, path.name)
+        return losses + write_like(path, conformed, target)
 
 
 def conform_document(data: bytes, plan: ConformPlan, name: str) -> tuple[bytes, tuple[Loss, ...]]:
@@ -50,25 +56,6 @@ def conform_document(data: bytes, plan: ConformPlan, name: str) -> tuple[bytes, 
     from . import patching
 
     return patching.conform_document(data, plan, name)
-
-
-def _bytes_of(path: Path) -> bytes:
-    """The document, refused before it is read into memory where it is too large.
-
-    Raises:
-        DocumentError: it cannot be read, or is too large.
-    """
-    from .source_text import check_size
-
-    if not path.is_file():
-        raise NotATimeline(f"{path.name} is not a file. Drop the exported timeline itself.")
-    try:
-        check_size(path.stat().st_size, path.name)
-        return path.read_bytes()
-    except OSError as error:
-        raise DocumentError(
-            f"{path.name} cannot be read: {error.strerror}. Give read permission and try again."
-        ) from error
 
 
 ADAPTER: Adapter = OtioJsonAdapter()

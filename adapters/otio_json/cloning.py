@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import PurePath
@@ -21,7 +20,7 @@ from .document import (
     schema_of,
 )
 from .placing import Placed
-from .times import Json, Rate, read_time, time_range, write_time
+from .times import Json, Rate, copied, read_time, time_range, write_time
 
 
 def file_url(path: PurePath) -> str:
@@ -44,6 +43,7 @@ class TrackMaker:
         origin_s: Fraction,
     ) -> None:
         self.losses: list[Loss] = []
+        self._plain = False
         self._document = document
         self._placed = placed
         self._rate = rate
@@ -55,11 +55,14 @@ class TrackMaker:
         originals = [self._original(clip) for clip in plan.clips]
         template = self._document.tracks[originals[0].track_index] if originals else {}
         track: Json = {
-            key: copy.deepcopy(value) for key, value in template.items() if key != "children"
+            key: copied(value) for key, value in template.items() if key != "children"
         } or {"OTIO_SCHEMA": "Track.1", "metadata": {}, "effects": []}
         if isinstance(track.get("metadata"), dict):
             track["metadata"].pop(NAMESPACE, None)
-        track.update(name=plan.name, source_range=None, markers=[], enabled=True, kind="Audio")
+        track.update(
+            name=plan.name, source_range=None, markers=[], enabled=plan.enabled, kind="Audio"
+        )
+        self._plain = any(clip.plain for clip in plan.clips)
         track["children"] = list(self._children(plan, originals))
         return track
 
@@ -150,7 +153,12 @@ class TrackMaker:
         cut_s = original.head_cut_s if side < 0 else original.tail_cut_s
         children = self._document.tracks[original.track_index]["children"]
         index = (original.child_index or 0) + side
-        if cut_s or not 0 <= index < len(children) or schema_of(children[index]) != "Transition":
+        if (
+            cut_s
+            or self._plain
+            or not 0 <= index < len(children)
+            or schema_of(children[index]) != "Transition"
+        ):
             return
         transition = children[index]
         beyond = transition.get("in_offset" if side < 0 else "out_offset")
@@ -161,17 +169,19 @@ class TrackMaker:
                 Loss(where, f"a transition of {float(beyond_s):.3f} s has no room beside its clip")
             )
             return
-        yield copy.deepcopy(transition)
+        yield copied(transition)
 
     def _clip(self, clip: CleanedClip, original: Placed, rates: list[Rate]) -> Json:
         """The original, effects and all, on the cleaned file."""
         new: Json = {
-            key: copy.deepcopy(value)
+            key: copied(value)
             for key, value in original.item.items()
             if key not in ("media_reference", "media_references", "markers")
         }
         where = f"the cleaned clip for {label_of(original.item, original.address)}"
         media = clip.media
+        if clip.plain:
+            new["effects"] = []
         new.update(
             markers=[],
             enabled=True,

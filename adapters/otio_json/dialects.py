@@ -25,7 +25,6 @@ from .document import (
     Document,
     active_reference,
     metadata_of,
-    schema_of,
 )
 from .times import Json, is_number
 
@@ -63,11 +62,10 @@ def channel_reader(document: Document) -> Callable[[Json], Channels]:
     have. They are taken to be equally wide, as wide as the widest that the timeline shows.
     """
     widths: dict[object, int] = {}
-    for _, _, item in document.items():
-        if schema_of(item) == "Clip":
-            for _, channel in _resolve_pairs(item) or ():
-                url = str(active_reference(item).get("target_url"))
-                widths[url] = max(widths.get(url, 1), channel + 1)
+    for item in document.clips():
+        for _, channel in _resolve_pairs(item) or ():
+            url = str(active_reference(item).get("target_url"))
+            widths[url] = max(widths.get(url, 1), channel + 1)
 
     def read(clip: Json) -> Channels:
         pairs = _resolve_pairs(clip)

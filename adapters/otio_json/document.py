@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -76,6 +76,8 @@ class Document:
     tree: Any
     timeline: Json
     in_collection: int | None
+    #: Where the items stand that carry an address as a note; filled when first asked for.
+    noted: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def stack(self) -> Json:
@@ -101,6 +103,16 @@ class Document:
                 for index, child in enumerate(child_list(track, "children", "a track")):
                     yield track_index, index, child
 
+    def clips(self) -> Iterator[Json]:
+        """All clips, those in nested sequences too."""
+        pending: list[Any] = [self.stack]
+        while pending:
+            item = pending.pop()
+            if schema_of(item) == "Clip":
+                yield item
+            else:
+                pending.extend(child_list(item, "children", "a nested sequence"))
+
     def written_by(self, dialect: str) -> bool:
         """Whether the program of that metadata key wrote the timeline."""
         return bool(metadata_of(self.timeline, dialect) or metadata_of(self.stack, dialect))
@@ -119,9 +131,13 @@ class Document:
                 if schema_of(track) == "Track" and index < len(track.get("children") or []):
                     return track_index, index
         elif match is None:
-            for track_index, index, child in self.items():
-                if metadata_of(child, NAMESPACE).get("address") == address:
-                    return track_index, index
+            if not self.noted:
+                for track_index, index, child in self.items():
+                    note = metadata_of(child, NAMESPACE).get("address")
+                    if isinstance(note, str):
+                        self.noted.setdefault(note, (track_index, index))
+            if address in self.noted:
+                return self.noted[address]
         raise UnsupportedDocument(
             f"The plan speaks of {address!r}, which {self.name} does not have. "
             f"Run it again on the timeline as it is now."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from nlecompanion.errors import UnsafeDocument
 
@@ -27,6 +28,8 @@ _VALUES = {
     "Box2d": frozenset({"V2d"}),
 }
 
+#: All that a JSON tree holds things in; asking for the type is the fastest test.
+_HOLDERS = (dict, list)
 Rule = Callable[[Json], str | None]
 
 
@@ -36,7 +39,7 @@ def refuse_dangerous(tree: object, name: str) -> None:
     Raises:
         UnsafeDocument: it holds what the library crashes on.
     """
-    pending = [tree]
+    pending: list[Any] = [tree] if type(tree) in _HOLDERS else []
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
@@ -48,9 +51,9 @@ def refuse_dangerous(tree: object, name: str) -> None:
                     f"{name} may crash a program that reads it: {fault}. "
                     f"Export the timeline again from the editing program itself."
                 )
-            pending += [inner for inner in value.values() if isinstance(inner, dict | list)]
-        elif isinstance(value, list):
-            pending += [inner for inner in value if isinstance(inner, dict | list)]
+            pending += [inner for inner in value.values() if type(inner) in _HOLDERS]
+        else:
+            pending += [inner for inner in value if type(inner) in _HOLDERS]
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +64,7 @@ def _rule(label: str) -> Rule | None:
         return lambda _value: f"it holds {schema}; {_FORBIDDEN[schema]}"
     if schema in _VALUES:
         return lambda value: _value_fault(value, schema)
-    if not version.isdigit() or int(version[:9]) < 2:
+    if not (version.isascii() and version.isdigit()) or int(version[:9]) < 2:
         return {"Clip": _old_clip_fault, "Marker": _old_marker_fault}.get(schema)
     return None
 

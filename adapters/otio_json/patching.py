@@ -9,9 +9,10 @@ from fractions import Fraction
 from nlecompanion.model import ConformPlan, Loss, TimelineMarker
 
 from .cloning import TrackMaker
-from .dialects import marker_metadata
-from .document import Document, child_list, load
-from .placing import Window, place_items
+from .dialects import RESOLVE, marker_metadata
+from .document import Document, child_list, load, metadata_of
+from .nested import placed_sounds
+from .placing import Window
 from .reading import timeline_rate
 from .source_text import Place, SourceText
 from .times import Json, Rate, read_range, read_time, time_range
@@ -38,8 +39,8 @@ def conform_document(data: bytes, plan: ConformPlan, name: str) -> tuple[bytes, 
     _disable(text, stack, document, plan)
     if plan.tracks:
         losses += _add_tracks(text, stack, document, plan)
-    if plan.markers:
-        markers = _markers(document, plan.markers)
+    markers = _markers(document, plan.markers) if plan.markers else []
+    if markers:
         _extend(text, stack, "markers", document.stack.get("markers"), markers)
     return text.edited().encode("utf-8"), tuple(losses)
 
@@ -86,7 +87,9 @@ def _origin_s(document: Document) -> Fraction:
 def _add_tracks(
     text: SourceText, stack: Place, document: Document, plan: ConformPlan
 ) -> list[Loss]:
-    placed = {(entry.track_index, entry.child_index or 0): entry for entry in place_items(document)}
+    placed = {
+        (entry.track_index, entry.child_index or 0): entry for entry in placed_sounds(document)
+    }
     maker = TrackMaker(document, placed, timeline_rate(document), _origin_s(document))
     tracks = [maker.track(track) for track in plan.tracks]
     _extend(text, stack, "children", document.stack.get("children"), tracks)
@@ -101,17 +104,29 @@ def _markers(document: Document, markers: Sequence[TimelineMarker]) -> list[Json
     """
     rate = timeline_rate(document)
     origin_s = _origin_s(document) + _marker_offset_s(document)
-    return [_marker(document, marker, rate, origin_s) for marker in markers]
+    known = {_says(marker) for marker in _existing_markers(document)}
+    made = [_marker(document, marker, rate, origin_s) for marker in markers]
+    # A second run must not repeat them.
+    return [marker for marker in made if _says(marker) not in known]
+
+
+def _existing_markers(document: Document) -> list[Json]:
+    markers = child_list(document.stack, "markers", "the timeline's stack")
+    return [marker for marker in markers if isinstance(marker, dict)]
+
+
+def _says(marker: Json) -> tuple[object, ...]:
+    """What tells a marker from others: where it starts, and its words."""
+    found = read_range(marker.get("marked_range"), "a marker")
+    words = (marker.get("name"), marker.get("comment") or metadata_of(marker, RESOLVE).get("Note"))
+    return (found and found.start.seconds, *map(str, words))
 
 
 def _marker_offset_s(document: Document) -> Fraction:
     start = document.timeline.get("global_start_time")
     start_s = read_time(start, "The timeline's global start time").seconds if start else Fraction(0)
-    existing = child_list(document.stack, "markers", "the timeline's stack")
     ranges = [
-        read_range(marker.get("marked_range"), "a marker")
-        for marker in existing
-        if isinstance(marker, dict)
+        read_range(marker.get("marked_range"), "a marker") for marker in _existing_markers(document)
     ]
     from_start = [found.start.seconds >= start_s for found in ranges if found is not None]
     return start_s if from_start and all(from_start) else Fraction(0)

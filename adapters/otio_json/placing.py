@@ -36,7 +36,9 @@ class Placed:
     """One sounding item. `record` counts from the timeline's first frame.
 
     `source_start` is what the first instant heard counts as in the document, after the trims of
-    the track and the stack, which took `head_cut_s` and `tail_cut_s` away.
+    the track and the stack, which took `head_cut_s` and `tail_cut_s` away. Where the place holds a
+    nested sequence, `item` may be the clip that stands at `inside` of it, track and child, with
+    `around_s` of the nested sequence before and after it.
     """
 
     track_index: int
@@ -48,6 +50,8 @@ class Placed:
     tail_cut_s: Fraction
     channels: tuple[int, ...] | None
     left_alone: LeftAlone | None
+    inside: tuple[int, int] | None = None
+    around_s: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
 
     @property
     def address(self) -> str:
@@ -85,14 +89,14 @@ def place_items(document: Document) -> Iterator[Placed]:
     """
     channels_of = channel_reader(document)
     stack_window = Window.of(document.stack, "the timeline's stack")
-    stack_reason = _holder_reason(document.stack, "the timeline")
+    stack_reason = holder_reason(document.stack, "the timeline")
     premiere = document.written_by(PREMIERE)
     for track_index, track in document.audio_tracks():
         name = label_of(track, f"audio track {track_index + 1}")
-        reason = stack_reason or _holder_reason(track, f"track {name!r}")
+        reason = stack_reason or holder_reason(track, f"track {name!r}")
         windows = (Window.of(track, f"track {name!r}"), stack_window)
         lost = False
-        for index, start_s, length_s, exact in _lengths(track, name, premiere):
+        for index, start_s, length_s, exact in lengths(track, name, premiere):
             item = track["children"][index]
             heard = schema_of(item) not in ("Transition", "Gap") and length_s > 0
             placed = _place(item, windows, start_s, length_s, channels_of) if heard else None
@@ -113,7 +117,7 @@ def _after_retimed() -> LeftAlone:
     )
 
 
-def _lengths(
+def lengths(
     track: Json, name: str, premiere: bool
 ) -> Iterator[tuple[int, Fraction, Fraction, bool]]:
     """Index, start, length of each child on the track, and whether the length is exact."""
@@ -169,7 +173,7 @@ def _place(
     if media_range is not None:
         start = media_range.start
         source_start = DocTime(start.seconds + head_cut_s, start.rate)
-    left_alone = _item_reason(item)
+    left_alone = item_reason(item)
     channels: Channels = None
     if schema_of(item) == "Clip":
         channels = channels_of(item)
@@ -188,7 +192,7 @@ def _place(
     )
 
 
-def _holder_reason(holder: Json, what: str) -> LeftAlone | None:
+def holder_reason(holder: Json, what: str) -> LeftAlone | None:
     """Why nothing on a track or in the stack is worked on."""
     if holder.get("enabled") is False:
         return LeftAlone(Reason.DISABLED, f"{what} is disabled")
@@ -198,7 +202,8 @@ def _holder_reason(holder: Json, what: str) -> LeftAlone | None:
     return speed and LeftAlone(speed.reason, f"{what} is not at its own speed: {speed.detail}")
 
 
-def _item_reason(item: Json) -> LeftAlone | None:
+def item_reason(item: Json) -> LeftAlone | None:
+    """Why an item is not worked on."""
     schema = schema_of(item)
     if item.get("enabled") is False:
         return LeftAlone(Reason.DISABLED)

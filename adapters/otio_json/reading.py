@@ -24,7 +24,8 @@ from .document import (
     label_of,
     schema_of,
 )
-from .placing import Placed, place_items
+from .nested import placed_sounds
+from .placing import Placed
 from .times import DocTime, Json, Rate, read_time, write_time
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def read_timeline(document: Document) -> otio.schema.Timeline:
     Raises:
         UnsupportedDocument: the OpenTimelineIO library does not understand it.
     """
-    placed = list(place_items(document))
+    placed = list(placed_sounds(document))
     facts = facts_of(document)
     timeline = _parse_with_library(document)
     timeline.name = facts.name
@@ -105,8 +106,28 @@ def read_timeline(document: Document) -> otio.schema.Timeline:
             if NAMESPACE in child.metadata:
                 del child.metadata[NAMESPACE]  # notes of an earlier run
     for entry in placed:
-        _note(items[entry.track_index][entry.child_index or 0], entry)
+        item = items[entry.track_index][entry.child_index or 0]
+        if entry.inside is not None:
+            item = _opened(tracks[entry.track_index], item, entry)
+        _note(item, entry)
     return timeline
+
+
+def _opened(track: Any, stack: Any, entry: Placed) -> Any:
+    """Puts the one clip that sounds in a nested sequence into its place in the model."""
+    import opentimelineio as otio
+
+    inner_track, index = entry.inside or (0, 0)
+    clip = stack[inner_track][index].clone()
+    clip.enabled = stack.enabled
+    gaps = []
+    for gap_s in entry.around_s:
+        time, _ = write_time(gap_s, [])
+        length = otio.opentime.TimeRange(duration=_library_time(time))
+        gaps.append([otio.schema.Gap(source_range=length)] if gap_s else [])
+    place = track.index(stack)
+    track[place : place + 1] = [*gaps[0], clip, *gaps[1]]
+    return clip
 
 
 def _parse_with_library(document: Document) -> otio.schema.Timeline:
@@ -141,7 +162,12 @@ def _newer_schema(document: Document) -> str | None:
         if isinstance(value, dict):
             label = value.get("OTIO_SCHEMA")
             name, _, version = str(label).partition(".")
-            if name in known and version.isdigit() and int(version[:9]) > known[name]:
+            if (
+                name in known
+                and version.isascii()
+                and version.isdigit()
+                and int(version[:9]) > known[name]
+            ):
                 return str(label)
             pending.extend(reversed(value.values()))
         elif isinstance(value, list):

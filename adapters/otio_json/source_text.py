@@ -7,9 +7,11 @@ character: number spellings, key order, white space.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 from nlecompanion.errors import NotATimeline, UnsafeDocument
@@ -140,21 +142,41 @@ class Style:
 
     def dump(self, value: object, prefix: str) -> str:
         """`value` as JSON whose lines after the first begin with `prefix`."""
-        dumped = self._dumps(value, self.ascii_only)
+        dumped = self._dumps(value, prefix, self.ascii_only)
         try:
             dumped.encode()
         except UnicodeEncodeError:  # half of a surrogate pair: only an escape can write it
-            dumped = self._dumps(value, True)
-        # A string never holds a bare line break, so that these are all between elements.
-        return dumped.replace("\n", self.newline + prefix)
+            dumped = self._dumps(value, prefix, True)
+        return dumped
 
-    def _dumps(self, value: object, ascii_only: bool) -> str:
-        return json.dumps(
-            value,
-            ensure_ascii=ascii_only,
-            indent=self.indent,
-            separators=(self.comma, self.colon),
-        )
+    def _dumps(self, value: object, prefix: str, ascii_only: bool) -> str:
+        if self.indent is None:
+            return json.dumps(value, ensure_ascii=ascii_only, separators=(self.comma, self.colon))
+        parts: list[str] = []
+        self._write(value, self.newline + prefix, ascii_only, parts)
+        return "".join(parts)
+
+    def _write(self, value: object, margin: str, ascii_only: bool, parts: list[str]) -> None:
+        """As `json.dumps` with an indent, which is written in Python there, and slower."""
+        if isinstance(value, str):
+            parts.append(encode_basestring_ascii(value) if ascii_only else encode_basestring(value))
+        elif isinstance(value, dict | list) and value:
+            inner = margin + (self.indent or "")
+            start = "{" if isinstance(value, dict) else "["
+            for entry in value:
+                parts += (start, inner)
+                start = self.comma
+                if isinstance(value, dict):
+                    self._write(entry, inner, ascii_only, parts)
+                    parts.append(self.colon)
+                    self._write(value[entry], inner, ascii_only, parts)
+                else:
+                    self._write(entry, inner, ascii_only, parts)
+            parts += (margin, "}" if isinstance(value, dict) else "]")
+        elif type(value) is int or (type(value) is float and math.isfinite(value)):
+            parts.append(repr(value))
+        else:
+            parts.append(json.dumps(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +208,9 @@ class SourceText:
         for lead, start in self._entries(place):
             key_end = self._value_end(start)
             value = _skip(self.text, _skip(self.text, key_end) + 1)
-            key = json.loads(self.text[start:key_end])
+            key = self.text[start + 1 : key_end - 1]
+            if "\\" in key:
+                key = json.loads(f'"{key}"')
             members[key] = Place(value, self._value_end(value), lead)
         return members
 

@@ -44,6 +44,15 @@ class DocTime:
     rate: Rate
 
 
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value, without the care that other objects need."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a JSON value is a number (`true` is not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -338,9 +338,9 @@ def own_media(project: Project, block: Block) -> OwnMedia | None:
 
 
 def _own(values: list[str]) -> OwnMedia | None:
-    if len(values) != 4 or not all(re.fullmatch(r"-?\d{1,18}(/\d{1,9})?", v) for v in values):
+    if len(values) != 4 or not all(re.fullmatch(r"-?\d{1,18}(/[1-9]\d{0,8})?", v) for v in values):
         return None
-    if values[0].endswith("/0") or not all(v.isdigit() for v in values[1:]):
+    if not all(v.isdigit() for v in values[1:]):
         return None
     rate_hz = int(values[2])
     if not 1 <= rate_hz <= 768_000:

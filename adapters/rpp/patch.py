@@ -13,7 +13,7 @@ from nlecompanion.model import CleanedClip, CleanTrack, ConformPlan, Loss, Timel
 
 from .items import EXT_KEY, Item, is_picture, item_at, project_items
 from .read import facts_of
-from .tree import Block, Project, open_project, quoted
+from .tree import Block, Project, open_project, quoted, split_words
 
 _GUID = re.compile(r"\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}")
 _ABSOLUTE = re.compile(r"^(?:[/\\]|[A-Za-z]:)")
@@ -128,15 +128,16 @@ class _Patcher:
         project = self._project
         numbers = [project.words(n)[1] for n in existing if len(project.words(n)) > 1]
         last = max((int(t) for t in numbers if re.fullmatch(r"\d{1,9}", t)), default=0)
-        return [
-            self._line(project.root, self._marker(number, marker))
-            for number, marker in enumerate(self._plan.markers, start=last + 1)
+        known = {project.words(n)[2:4] for n in existing}  # a second run must not repeat them
+        fresh = [
+            marker
+            for marker in self._plan.markers
+            if (decimal(marker.record.start_s), *split_words(quoted(_words(marker)))) not in known
         ]
-
-    def _marker(self, number: int, marker: TimelineMarker) -> str:
-        words = ". ".join(text for text in (marker.name, marker.comment) if text)
-        color = _COLORS.get(marker.color.upper(), _COLORS["RED"])
-        return f"MARKER {number} {decimal(marker.record.start_s)} {quoted(words)} 0 {color} 1 R"
+        return [
+            self._line(project.root, _marker(number, marker))
+            for number, marker in enumerate(fresh, start=last + 1)
+        ]
 
     def _track(self, track: CleanTrack) -> list[str]:
         """The first original's track, its effects and volume included, with cleaned items only."""
@@ -147,16 +148,18 @@ class _Patcher:
         for number in _span(block):
             if number in inner or number == block.last:
                 continue
-            text = self._track_line(block, number, track.name)
+            text = self._track_line(block, number, track)
             if text is not None:
                 lines.append(self._ids.renewed(text))
+        if not track.enabled and project.find(block, "MUTESOLO") is None:
+            lines.insert(1, self._line(block, "MUTESOLO 1 0 0"))
         for clip, item in zip(track.clips, items, strict=True):
             lines += self._item(clip, item)
         lines.append(_ended(project.lines[block.last], project.newline))
         self._routing(track, items[0])
         return lines
 
-    def _track_line(self, block: Block, number: int, name: str) -> str | None:
+    def _track_line(self, block: Block, number: int, track: CleanTrack) -> str | None:
         """One line of the new track's head; None for what belongs to the original alone."""
         project = self._project
         line = project.lines[number]
@@ -164,10 +167,10 @@ class _Patcher:
             return _ended(line, project.newline)
         key = project.key(number)
         if key == "NAME":
-            return self._line(block, f"NAME {quoted(name)}")
+            return self._line(block, f"NAME {quoted(track.name)}")
         if key == "AUXRECV":
             return None
-        fixed = {"MUTESOLO": "0 0 0", "ISBUS": "0 0"}
+        fixed = {"MUTESOLO": "0 0 0" if track.enabled else "1 0 0", "ISBUS": "0 0"}
         if key in fixed:
             return self._line(block, f"{key} {fixed[key]}")
         return _with_word(line, 1, "0") if key in ("SEL", "REC") else line
@@ -204,6 +207,9 @@ class _Patcher:
             "CHANMODE": "0" if item.channels is not None else str(item.channel_mode),
         }
         lines: list[str] = []
+        own = _places(clip) if clip.plain else {}
+        if clip.plain:
+            skipped |= {n for inner in block.blocks for n in _span(inner)}
         length_line = project.find(block, "LENGTH")
         for number in _span(block):
             line = _ended(project.lines[number], project.newline)
@@ -214,6 +220,8 @@ class _Patcher:
                 continue
             if number in item.take_lines and key in new:
                 lines.append(self._line(block, f"{key} {new[key]}"))
+            elif key in own:
+                lines.append(self._line(block, f"{key} {own[key]}"))
             elif key in ("MUTE", "SEL"):
                 lines.append(_with_word(line, 1, "0"))
             elif key == "IID":
@@ -243,6 +251,28 @@ class _Patcher:
         says = f"{media.start_s} {media.length_samples} {media.rate_hz} {media.channels}"
         inner = f"  {EXT_KEY} {quoted(says)}"
         return [self._line(block, text) for text in ("<EXT", inner, ">")]
+
+
+def _places(clip: CleanedClip) -> dict[str, str]:
+    """What a plain clip says instead of the item whose form it has."""
+    fade = "1 0 0 1 0 0 0"
+    return {
+        "POSITION": decimal(clip.record.start_s),
+        "LENGTH": decimal(clip.record.duration_s),
+        **dict.fromkeys(("FADEIN", "FADEOUT"), fade),
+        "VOLPAN": "1 0 1 -1",
+    }
+
+
+def _words(marker: TimelineMarker) -> str:
+    return ". ".join(text for text in (marker.name, marker.comment) if text)
+
+
+def _marker(number: int, marker: TimelineMarker) -> str:
+    color = _COLORS.get(marker.color.upper(), _COLORS["RED"])
+    return (
+        f"MARKER {number} {decimal(marker.record.start_s)} {quoted(_words(marker))} 0 {color} 1 R"
+    )
 
 
 class _Ids:

@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nlecompanion.delivery.staging import disk_errors
+from nlecompanion.isolation import Isolation
 from nlecompanion.model import ConformPlan, Loss
-from nlecompanion.plugins import adapters
-
-if TYPE_CHECKING:
-    import opentimelineio as otio
-
-    from nlecompanion.timeline.contract import Adapter
+from nlecompanion.timeline.documents import patch_document, patch_neutral
 
 RECEIPT_NAME = "receipt.json"
 
 
-def write_neutral(timeline: otio.schema.Timeline, plan: ConformPlan, target: Path) -> None:
-    """The conformed cut as `.otio`, whatever the format that was dropped.
-
-    The neutral model is a document like any other: its adapter finds the plan's addresses in the
-    notes that the reading adapter left.
-    """
-    neutral = target.with_name(f".{target.name}")
-    with disk_errors(target.parent):
-        neutral.write_text(timeline.to_json_string(indent=4), encoding="utf-8")
-        try:
-            adapters()["otio"].patch(neutral, plan, target)
-        finally:
-            neutral.unlink()
-
-
-def write_conformed(
-    adapter: Adapter, document: Path, plan: ConformPlan, target: Path
+def write_documents(
+    adapter: str, document: Path, plan: ConformPlan, conformed: Path, neutral: Path | None
 ) -> tuple[Loss, ...]:
-    """The document's own format, patched; returns what the format could not say."""
-    with disk_errors(target.parent):
-        return adapter.patch(document, plan, target)
+    """The document's own format, patched, and the conformed cut as `.otio` where it is another.
+
+    Returns what the document's format could not say.
+
+    Raises:
+        DocumentError: it does not take the plan.
+        DeliveryError: the folder cannot be written.
+    """
+    with disk_errors(conformed.parent), Isolation() as isolation:
+        if neutral is not None:
+            patch_neutral(document, adapter, plan, neutral, isolation)
+        return patch_document(document, adapter, plan, conformed, isolation)
 
 
 def write_receipt(receipt: dict[str, Any], target: Path) -> None:

@@ -5,15 +5,16 @@ Nothing in it depends on the clock, so that the same input gives the same receip
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
 from nlecompanion import __version__
 from nlecompanion.engines.contract import EngineInfo
 from nlecompanion.model import (
+    Delivery,
     Diagnosis,
-    Loss,
     Span,
     TimelineFacts,
     UseReport,
@@ -21,20 +22,23 @@ from nlecompanion.model import (
 from nlecompanion.settings import Settings
 from nlecompanion.units import timecode_from_frames
 
-RECEIPT_VERSION = 1
+RECEIPT_VERSION = 2
 
 
 def receipt(
+    delivery: Delivery,
     *,
     document_name: str,
     document_sha256: str,
-    facts: TimelineFacts,
     settings: Settings,
     engine: EngineInfo,
-    uses: Sequence[UseReport],
-    losses: Sequence[Loss],
+    preview: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The receipt as JSON values. Times are seconds (float) beside timecode, levels dBFS."""
+    """The receipt as JSON values. Times are seconds (float) beside timecode, levels dBFS.
+
+    `preview` tells of the hardest moment that was treated first, if any was.
+    """
+    facts = delivery.timeline
     return {
         "receipt_version": RECEIPT_VERSION,
         "made_by": f"nlecompanion {__version__}",
@@ -52,7 +56,6 @@ def receipt(
         },
         "settings": {
             "profile": settings.profile.name,
-            "intensity_db": settings.profile.intensity_db,
             "handles_s": float(settings.handles_s),
             "tracks": list(settings.tracks),
             "fingerprint": settings.fingerprint(),
@@ -63,15 +66,21 @@ def receipt(
             "licence": engine.licence,
             "weights": engine.weights,
         },
-        "summary": summary(uses),
-        "uses": [_use(report, facts) for report in uses],
-        "losses": [{"where": loss.where, "what": loss.what} for loss in losses],
+        "profile": asdict(settings.profile),
+        "preview": None if preview is None else dict(preview),
+        "summary": summary(delivery.uses),
+        "uses": [_use(report, facts) for report in delivery.uses],
+        "regions": {name: dict(values) for name, values in sorted(delivery.regions.items())},
+        "losses": [{"where": loss.where, "what": loss.what} for loss in delivery.losses],
     }
 
 
 def summary(uses: Sequence[UseReport]) -> dict[str, int]:
     """How many uses were cleaned, and how many were left alone for which reason."""
     counts = {"uses": len(uses), "cleaned": sum(report.cleaned_file is not None for report in uses)}
+    offered = sum(report.offered_file is not None for report in uses)
+    if offered:
+        counts["beyond saving"] = offered
     for report in uses:
         if report.left_alone is not None:
             reason = report.left_alone.reason.value
@@ -102,8 +111,10 @@ def _use(report: UseReport, facts: TimelineFacts) -> dict[str, Any]:
             "channels": None if use.channels is None else [c + 1 for c in use.channels],
             **_span(use.source),
         },
-        "done": "cleaned" if report.cleaned_file is not None else "left alone",
+        "done": _done(report),
         "cleaned_file": report.cleaned_file,
+        "offered_file": report.offered_file,
+        "region": report.region or None,
         "left_alone": None
         if left_alone is None
         else {"reason": left_alone.reason.value, "detail": left_alone.detail},
@@ -113,13 +124,26 @@ def _use(report: UseReport, facts: TimelineFacts) -> dict[str, Any]:
         if report.plan is None
         else {
             "engine": report.plan.engine,
+            "method": report.plan.method,
             "intensity_db": report.plan.intensity_db,
             "reasons": list(report.plan.reasons),
         },
         "verdict": None
         if report.verdict is None
-        else {"ruling": report.verdict.ruling.value, "reasons": list(report.verdict.reasons)},
+        else {
+            "ruling": report.verdict.ruling.value,
+            "kind": None if report.verdict.kind is None else report.verdict.kind.value,
+            "risk": report.verdict.risk,
+            "reasons": list(report.verdict.reasons),
+        },
+        "evidence": None if report.evidence is None else dict(report.evidence),
     }
+
+
+def _done(report: UseReport) -> str:
+    if report.cleaned_file is not None:
+        return "cleaned"
+    return "offered" if report.offered_file is not None else "left alone"
 
 
 def _span(span: Span) -> dict[str, float]:
@@ -137,6 +161,8 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
         "speech_level_dbfs": _rounded(diagnosis.speech_level_db),
         "background_level_dbfs": _rounded(diagnosis.background_level_db),
         "sbr_db": _rounded(diagnosis.sbr_db),
+        "sbr_split_db": _rounded(diagnosis.sbr_split_db),
+        "sbr_gaps_db": _rounded(diagnosis.sbr_gaps_db),
     }
 
 

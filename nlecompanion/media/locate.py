@@ -123,18 +123,18 @@ def _shown(text: str) -> str:
 
 def _places(url: str, document: Path, path_map: Sequence[tuple[str, str]]) -> Iterator[Path]:
     """Where the file may lie, the likeliest first."""
-    readings = list(dict.fromkeys(_readings(url)))
-    for text in readings:
+    texts = list(dict.fromkeys(readings(url)))
+    for text in texts:
         for prefix, target in path_map:
             mapped = _mapped(text, prefix, target)
             if mapped is not None:
                 yield mapped
-    for text in readings:
+    for text in texts:
         yield from _literal_places(text, document)
 
 
-def _readings(url: str) -> Iterator[str]:
-    """What the text may mean as a path: a URL is decoded first, a plain path taken as it is."""
+def readings(url: str) -> Iterator[str]:
+    """What a media URL may mean as a path: it is decoded first, a plain path taken as it is."""
     is_url = url[:5].lower() == "file:"
     plain = _without_host(url[5:]) if is_url else url
     decoded = list(_decoded(plain))
@@ -177,10 +177,14 @@ def _literal_places(text: str, document: Path) -> Iterator[Path]:
     if os.name == "nt" and foreign:
         yield Path(_slashes(text).replace("|", ":", 1))
         return
-    if text and not (foreign and not text.startswith("/")):
-        yield document.absolute().parent / text
-    if "\\" in text and not foreign:
-        yield document.absolute().parent / text.replace("\\", "/")
+    whole = document.absolute()
+    # The paths of a bundle count from inside of it.
+    bases = (whole, whole.parent) if whole.is_dir() else (whole.parent,)
+    for base in bases:
+        if text and not (foreign and not text.startswith("/")):
+            yield base / text
+        if "\\" in text and not foreign:
+            yield base / text.replace("\\", "/")
 
 
 def _slashes(text: str) -> str:
@@ -211,7 +215,7 @@ def _editor_path(text: str) -> _EditorPath:
 
 def _mapped(text: str, prefix: str, target: str) -> Path | None:
     if prefix[:5].lower() == "file:":
-        prefix = next(_readings(prefix))
+        prefix = next(readings(prefix))
     wanted, given = _editor_path(prefix), _editor_path(text)
     length = len(wanted.parts)
     if not length or given.compared[:length] != wanted.compared:

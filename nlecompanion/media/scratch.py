@@ -76,6 +76,10 @@ class ScratchAudio:
             raise OSError(errno.EIO, f"{self.path.name} was cut short by someone else")
         return block
 
+    def clear(self) -> None:
+        """Forgets what was written, so that it can be filled anew."""
+        self.length_samples = 0
+
     def close(self) -> None:
         """Closes and removes the file. Harmless when called twice."""
         if not self._file.closed:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from urllib.parse import unquote
 
 from nlecompanion.errors import SettingsError
-from nlecompanion.model import LeftAlone, Reason, Use
+from nlecompanion.model import LeftAlone, Reason, Span, Use
 
 _DIALOGUE_WORDS = re.compile(
     r"(?<![a-z])(dx|dia|dial|dialog|dialogue|dialogues|vo|voice|voiceover|voices|speech|interview|"
@@ -19,6 +20,11 @@ _OTHER_WORDS = re.compile(
     r"atmo|atmos|ambience|ambiance|room ?tone|m&e|bg|bgs|temp ?music)(?![a-z])"
 )
 CLEAN_TRACK_NAME = "DX clean"
+OFFER_TRACK_NAME = "DX best effort"
+TONE_TRACK_NAME = "Room tone"
+#: How a delivery names its sound: `A003 DX.wav`, `A003 DX 2.wav`.
+CLEANED_ENDING = " DX"
+_OURS = re.compile(rf"{CLEANED_ENDING}(?: \d+)?\.wav$", re.IGNORECASE)
 
 
 def says_dialogue(text: str) -> bool:
@@ -68,15 +74,27 @@ def choose(uses: Sequence[Use], tracks: Sequence[str], min_use_s: Fraction) -> t
 
     What the document said already stays. Naming tracks overrules their names, not their state.
     """
-    return tuple(_chosen(use, tracks, min_use_s) for use in uses)
+    offered = {use.record for use in uses if _is_off(use) and _OURS.search(_file_name(use))}
+    return tuple(_chosen(use, tracks, min_use_s, offered) for use in uses)
 
 
-def _chosen(use: Use, tracks: Sequence[str], min_use_s: Fraction) -> Use:
-    if use.left_alone is not None and use.left_alone.reason in {Reason.DISABLED, Reason.MUTED}:
+def _is_off(use: Use) -> bool:
+    return use.left_alone is not None and use.left_alone.reason in {Reason.DISABLED, Reason.MUTED}
+
+
+def _file_name(use: Use) -> str:
+    return unquote(use.media_url).replace("\\", "/").rpartition("/")[2]
+
+
+def _chosen(use: Use, tracks: Sequence[str], min_use_s: Fraction, offered: Collection[Span]) -> Use:
+    if _is_off(use):
         return use
     left_alone: LeftAlone | None = None
-    if use.track.startswith(CLEAN_TRACK_NAME):
+    if use.track.startswith((CLEAN_TRACK_NAME, OFFER_TRACK_NAME, TONE_TRACK_NAME)):
         left_alone = LeftAlone(Reason.ALREADY_CLEANED, f"it lies on track {use.track}")
+    elif use.record in offered:
+        # An earlier run found it beyond saving: what it could do lies there, switched off.
+        left_alone = LeftAlone(Reason.ALREADY_CLEANED, "a best effort lies beside it, switched off")
     elif tracks:
         if not any(matches_track(use, wanted) for wanted in tracks):
             left_alone = LeftAlone(Reason.NOT_CHOSEN, f"track {use.track} was not asked for")

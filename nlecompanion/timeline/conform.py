@@ -12,11 +12,13 @@ from nlecompanion.model import (
     CleanTrack,
     ConformPlan,
     Region,
+    Ruling,
     TimelineMarker,
+    Unfixable,
     Use,
     UseReport,
 )
-from nlecompanion.timeline.choice import CLEAN_TRACK_NAME
+from nlecompanion.timeline.choice import CLEAN_TRACK_NAME, OFFER_TRACK_NAME, TONE_TRACK_NAME
 
 _CLEAN_TRACK = re.compile(rf"{CLEAN_TRACK_NAME} (\d{{1,6}})")
 _CLEAN_ENDING = re.compile(r" clean(?: (\d+))?$")
@@ -49,12 +51,35 @@ def plan_conform(
     uses: Sequence[Use],
     clips: Mapping[str, CleanedClip],
     markers: Sequence[TimelineMarker],
+    offers: Mapping[str, CleanedClip] | None = None,
+    tones: Sequence[CleanedClip] = (),
 ) -> ConformPlan:
     """The plan for all cleaned clips, by use id.
 
     Clips of one original track and channel count stay together on one new track, so that the
     editor's own order of tracks is kept; where two would overlap, the later one moves on.
+    `offers` are best efforts for uses whose originals play on, and `tones` stretches of room tone:
+    both come on tracks that are switched off.
     """
+    tracks = [
+        *_tracks(CLEAN_TRACK_NAME, _lanes(uses, clips), _next_track_number(uses)),
+        *_tracks(OFFER_TRACK_NAME, _lanes(uses, offers or {}), 1, enabled=False),
+        *_tracks(TONE_TRACK_NAME, _stacked(tones), 1, enabled=False),
+    ]
+    disable = tuple(address for use in uses if use.id in clips for address in use.addresses)
+    return ConformPlan(timeline_name, tuple(tracks), disable, tuple(markers))
+
+
+def _tracks(
+    name: str, lanes: Sequence[Sequence[CleanedClip]], first: int, *, enabled: bool = True
+) -> list[CleanTrack]:
+    return [
+        CleanTrack(f"{name} {number}", lane[0].media.channels, tuple(lane), enabled)
+        for number, lane in enumerate(lanes, start=first)
+    ]
+
+
+def _lanes(uses: Sequence[Use], clips: Mapping[str, CleanedClip]) -> list[list[CleanedClip]]:
     lanes: list[tuple[tuple[int, int], list[CleanedClip]]] = []
     for use in sorted(uses, key=lambda use: (use.track_number, use.record.start_s)):
         clip = clips.get(use.id)
@@ -67,12 +92,21 @@ def plan_conform(
                 break
         else:
             lanes.append((key, [clip]))
-    tracks = tuple(
-        CleanTrack(f"{CLEAN_TRACK_NAME} {number}", lane[0].media.channels, tuple(lane))
-        for number, (_, lane) in enumerate(lanes, start=_next_track_number(uses))
-    )
-    disable = tuple(address for use in uses if use.id in clips for address in use.addresses)
-    return ConformPlan(timeline_name, tracks, disable, tuple(markers))
+    return [lane for _, lane in lanes]
+
+
+def _stacked(clips: Sequence[CleanedClip]) -> list[list[CleanedClip]]:
+    """In record order, on as few tracks as do without overlaps; one channel count a track."""
+    lanes: list[list[CleanedClip]] = []
+    for clip in sorted(clips, key=lambda clip: clip.record.start_s):
+        for lane in lanes:
+            same = lane[0].media.channels == clip.media.channels
+            if same and lane[-1].record.end_s <= clip.record.start_s:
+                lane.append(clip)
+                break
+        else:
+            lanes.append([clip])
+    return lanes
 
 
 def _next_track_number(uses: Sequence[Use]) -> int:
@@ -81,15 +115,37 @@ def _next_track_number(uses: Sequence[Use]) -> int:
     return 1 + max((int(match[1]) for match in found if match is not None), default=0)
 
 
+#: One colour a kind, so that an editor sees at a glance what to do.
+_UNFIXABLE_COLORS = {
+    Unfixable.MASKED: "RED",
+    Unfixable.DAMAGED: "MAGENTA",
+    Unfixable.LOST: "PURPLE",
+}
+_DOUBTFUL_COLOR = "YELLOW"
+_NOT_CLEANED_COLOR = "ORANGE"
+
+
 def markers_for(reports: Sequence[UseReport]) -> tuple[TimelineMarker, ...]:
-    """A marker for every use that was left alone although it is dialogue."""
-    return tuple(
-        TimelineMarker(
-            record=report.use.record,
-            name=f"DX not cleaned: {report.left_alone.reason.value}",
-            comment=f"{report.use.name or report.use.id} on {report.use.track}: "
-            f"{report.left_alone.detail or report.left_alone.reason.value}",
+    """A marker for every use that needs a person: beyond saving, doubtful, or not worked on."""
+    found = (_marker(report) for report in reports)
+    return tuple(marker for marker in found if marker is not None)
+
+
+def _marker(report: UseReport) -> TimelineMarker | None:
+    use, verdict = report.use, report.verdict
+    where = f"{use.name or use.id} on {use.track}"
+    if report.marked and report.left_alone is not None:
+        detail = report.left_alone.detail or report.left_alone.reason.value
+        name = f"DX not cleaned: {report.left_alone.reason.value}"
+        return TimelineMarker(use.record, name, f"{where}: {detail}", _NOT_CLEANED_COLOR)
+    if verdict is None or report.left_alone is not None:
+        return None
+    comment = f"{where}: {'; '.join(verdict.reasons)}"
+    if verdict.ruling is Ruling.UNFIXABLE:
+        kind = verdict.kind or Unfixable.MASKED
+        return TimelineMarker(
+            use.record, f"DX beyond saving: {kind.value}", comment, _UNFIXABLE_COLORS[kind]
         )
-        for report in reports
-        if report.marked and report.left_alone is not None
-    )
+    if verdict.ruling is Ruling.WARN:
+        return TimelineMarker(use.record, "DX doubtful: listen", comment, _DOUBTFUL_COLOR)
+    return None

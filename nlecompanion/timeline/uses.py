@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nlecompanion.model import Span, Use
@@ -13,6 +14,8 @@ from nlecompanion.units import exact_seconds
 
 if TYPE_CHECKING:
     import opentimelineio as otio
+
+_ZERO_S = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,15 @@ def read_uses(timeline: otio.schema.Timeline) -> tuple[Use, ...]:
 
 def _elements(timeline: otio.schema.Timeline) -> Iterator[_Element]:
     counts: dict[int, int] = {}
+    import opentimelineio as otio
+
+    transition = otio.schema.Transition
     for index, track in enumerate(timeline.audio_tracks(), start=1):
         number = track_number(track, index)
         name = track.name or f"A{number}"
         children = list(track)
         for place, child in enumerate(children):
-            note = None if _is_transition(child) else item_note(child)
+            note = None if isinstance(child, transition) else item_note(child)
             if note is None:
                 continue
             counts[number] = counts.get(number, 0) + 1
@@ -61,23 +67,19 @@ def _elements(timeline: otio.schema.Timeline) -> Iterator[_Element]:
                 track_number=number,
                 position=counts[number],
                 # The overlap that lies on the other side of the cut is sound beyond the clip.
-                lead_s=_overlap_s(before, "in_offset"),
-                tail_s=_overlap_s(after, "out_offset"),
+                lead_s=_seconds(before.in_offset) if isinstance(before, transition) else _ZERO_S,
+                tail_s=_seconds(after.out_offset) if isinstance(after, transition) else _ZERO_S,
             )
 
 
-def _is_transition(child: object) -> bool:
-    import opentimelineio as otio
-
-    return isinstance(child, otio.schema.Transition)
-
-
-def _overlap_s(neighbour: object, side: str) -> Fraction:
-    return _seconds(getattr(neighbour, side)) if _is_transition(neighbour) else Fraction(0)
-
-
 def _seconds(time: otio.opentime.RationalTime) -> Fraction:
-    return exact_seconds(time.value, time.rate)
+    return _exact_seconds(time.value, time.rate)
+
+
+@lru_cache(maxsize=65_536)
+def _exact_seconds(value: float, rate_hz: float) -> Fraction:
+    """As `exact_seconds`: clips share rates, and in and out points come again and again."""
+    return exact_seconds(value, rate_hz)
 
 
 def _use(elements: list[_Element]) -> Use:
@@ -87,6 +89,7 @@ def _use(elements: list[_Element]) -> Use:
     if first.note.channels is not None:
         channels = tuple(channel for element in ordered for channel in element.note.channels or ())
     url, media_start_s, source = _source(first.item, first.note)
+    several = len(elements) > 1
     return Use(
         id=f"A{first.track_number}-{first.position:03}",
         name=first.item.name or "",
@@ -99,11 +102,12 @@ def _use(elements: list[_Element]) -> Use:
         channels=channels,
         addresses=tuple(element.note.address for element in ordered),
         frame_rate=first.note.frame_rate,
-        lead_s=max(element.lead_s for element in elements),
-        tail_s=max(element.tail_s for element in elements),
+        lead_s=max(element.lead_s for element in elements) if several else first.lead_s,
+        tail_s=max(element.tail_s for element in elements) if several else first.tail_s,
         role=first.note.role,
         counts_timecode=first.note.counts_timecode,
         rate_is_guessed=first.note.rate_is_guessed,
+        elsewhere=first.note.elsewhere if len(elements) == 1 else (),
         left_alone=next((e.note.left_alone for e in elements if e.note.left_alone), None),
     )
 

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 
 from nlecompanion.delivery.staging import disk_errors
-from nlecompanion.diagnosis.diagnose import RegionMeasures, diagnose
+from nlecompanion.diagnosis.diagnose import diagnose
 from nlecompanion.engines.contract import Engine
-from nlecompanion.media.broadcast_wav import BroadcastWavWriter
 from nlecompanion.media.scratch import ScratchAudio
 from nlecompanion.model import (
     CleanedMedia,
+    Diagnosis,
     LeftAlone,
     Plan,
     Reason,
     Region,
-    Ruling,
     Use,
     UseReport,
 )
 from nlecompanion.settings import Profile
-from nlecompanion.treatment.edges import apply_edges, plan_edges
-from nlecompanion.treatment.mix import mix
-from nlecompanion.verdict.judge import judge
+from nlecompanion.treatment.method import Method, Route, choose_method
+from nlecompanion.verdict.evidence import Evidence
+from nlecompanion.verdict.judge import Case, judge, keeps
+from nlecompanion.work.decide import Decision, decide, evidence_for
 from nlecompanion.work.listen import hears_speech
-from nlecompanion.work.measure import extract_and_split
-from nlecompanion.work.target import BLOCK_SAMPLES, RegionOutcome, Target, Tick
+from nlecompanion.work.measure import Measured, extract_and_split, split_again
+from nlecompanion.work.target import RegionOutcome, Target, Tick
+from nlecompanion.work.treat import Tones, Treated, treat
 
-__all__ = ["RegionOutcome", "Target", "hears_speech", "work_region"]
+__all__ = ["RegionOutcome", "Target", "Tools", "hears_speech", "work_region"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all regions of a job are worked with.
+
+    `main` splits what competes with its background, `light` cleans what stands above it; `tones`
+    are the room tones found so far.
+    """
+
+    main: Engine
+    light: Engine
+    tones: Tones = field(default_factory=dict)
 
 
 def work_region(
-    region: Region, engine: Engine, profile: Profile, target: Target, tick: Tick
+    region: Region, tools: Tools, profile: Profile, target: Target, tick: Tick
 ) -> RegionOutcome:
-    """Extracts, measures, splits, judges, mixes and writes one region.
+    """Extracts, measures, splits, decides, treats, judges and writes one region.
 
     `tick` is told the seconds of sound that were just split.
 
@@ -49,84 +63,110 @@ def work_region(
         ScratchAudio.create(scratch / "take.f32", region.rate_hz, channels) as take,
         ScratchAudio.create(scratch / "voice.f32", region.rate_hz, channels) as voice,
     ):
-        measures = extract_and_split(region, engine, take, voice, tick)
-        reports = tuple(_report(use, region, measures, engine, profile) for use in region.uses)
-        if all(report.left_alone is not None for report in reports):
-            return RegionOutcome(reports, None)
-        clipped = _write(region, profile, reports, take, voice, target.staged)
-        cleaned = CleanedMedia(
-            id=region.id,
-            path=target.final,
-            rate_hz=region.rate_hz,
-            channels=channels,
-            length_samples=region.length_samples,
-            start_s=region.media_start_s + Fraction(region.start_sample, region.rate_hz),
-            frame_rate=region.frame_rate,
+        measured = extract_and_split(region, tools.main, take, voice, tick)
+        reports = [_looked_at(use, region, measured, profile) for use in region.uses]
+        wanted = [report for report in reports if report.left_alone is None]
+        if not wanted:
+            return RegionOutcome(tuple(reports), None)
+        route = _route(wanted, profile)
+        evidence = {
+            report.use.id: evidence_for(report.use, region, measured, take, voice, tools.main)
+            for report in wanted
+        }
+        engine = tools.light if route.method is Method.LIGHT else tools.main
+        if engine is not tools.main:
+            measured = split_again(region, engine, measured, take, voice)
+        decision = decide(region, measured, take.read, voice.read, profile)
+        treated = treat(
+            region, measured, decision, engine, profile, take, voice, target, tools.tones
         )
-        return RegionOutcome(reports, cleaned, clipped)
+        done = _Done(region, measured, route, decision, treated, engine, profile)
+        return RegionOutcome(
+            reports=tuple(
+                report if report.left_alone is not None else done.report(report, evidence)
+                for report in reports
+            ),
+            cleaned=_cleaned(region, target),
+            clipped_samples=treated.clipped_samples,
+            tone=(treated.tone_key, treated.tone),
+            account=treated.values(decision, measured),
+        )
 
 
-def _report(
-    use: Use, region: Region, measures: RegionMeasures, engine: Engine, profile: Profile
-) -> UseReport:
-    diagnosis = diagnose(use, region, measures)
+def _looked_at(use: Use, region: Region, measured: Measured, profile: Profile) -> UseReport:
+    """What speaks against touching a use: nobody speaks in it, or it is good already."""
+    diagnosis = diagnose(use, region, measured.measures)
     if diagnosis.speech_s < Fraction(profile.min_speech_s):
         found_s = float(diagnosis.speech_s)
         left_alone = LeftAlone(
             Reason.NO_SPEECH, f"{found_s:.2f} s of speech found, {profile.min_speech_s:g} s needed"
         )
         return UseReport(use, left_alone, diagnosis)
-    verdict = judge(diagnosis, profile)
-    if verdict.ruling is Ruling.KEEP:
-        left_alone = LeftAlone(Reason.ALREADY_GOOD, verdict.reasons[0])
-        return UseReport(use, left_alone, diagnosis, verdict=verdict)
-    plan = Plan(
-        engine.info.name,
-        profile.intensity_db,
-        (f"profile {profile.name} turns the background down by {profile.intensity_db:g} dB",),
+    kept = keeps(diagnosis, profile)
+    if kept is not None:
+        left_alone = LeftAlone(Reason.ALREADY_GOOD, kept.reasons[0])
+        return UseReport(use, left_alone, diagnosis, verdict=kept)
+    return UseReport(use, None, diagnosis)
+
+
+def _route(reports: list[UseReport], profile: Profile) -> Route:
+    """By the use that has it hardest: one region is treated in one way."""
+    diagnoses: list[Diagnosis] = [r.diagnosis for r in reports if r.diagnosis is not None]
+    ratios = [d.sbr_db for d in diagnoses if d.sbr_db is not None]
+    return choose_method(
+        min(ratios, default=None),
+        light_sbr_db=profile.light_sbr_db,
+        hostile_sbr_db=profile.hostile_sbr_db,
     )
-    return UseReport(use, None, diagnosis, plan, verdict)
 
 
-def _write(
-    region: Region,
-    profile: Profile,
-    reports: tuple[UseReport, ...],
-    take: ScratchAudio,
-    voice: ScratchAudio,
-    staged: Path,
-) -> int:
-    """The cleaned file, block by block; returns how many samples were over full scale."""
-    edges = plan_edges(region, profile.fade_ms / 1000)
-    engine_name = next(report.plan.engine for report in reports if report.plan is not None)
-    start_s = region.media_start_s + Fraction(region.start_sample, region.rate_hz)
-    with BroadcastWavWriter(
-        staged,
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What is common to the reports of one treated region."""
+
+    region: Region
+    measured: Measured
+    route: Route
+    decision: Decision
+    treated: Treated
+    engine: Engine
+    profile: Profile
+
+    def report(self, looked_at: UseReport, evidence: dict[str, Evidence]) -> UseReport:
+        """The report on one use, with its verdict."""
+        assert looked_at.diagnosis is not None
+        climb = self.decision.climb
+        case = Case(
+            diagnosis=looked_at.diagnosis,
+            findings=self.measured.findings,
+            evidence=evidence[looked_at.use.id],
+            method=self.route.method,
+            readability=climb.chosen.readability.mean,
+        )
+        plan = Plan(
+            engine=self.engine.info.name,
+            intensity_db=climb.intensity_db,
+            reasons=(*self.route.reasons, climb.reason),
+            method=self.route.method.value,
+        )
+        return UseReport(
+            looked_at.use,
+            None,
+            looked_at.diagnosis,
+            plan,
+            judge(case, self.profile),
+            region=self.region.id,
+            evidence=evidence[looked_at.use.id].receipt_values(),
+        )
+
+
+def _cleaned(region: Region, target: Target) -> CleanedMedia:
+    return CleanedMedia(
+        id=region.id,
+        path=target.final,
         rate_hz=region.rate_hz,
         channels=len(region.channels),
-        layout=_layout(region),
-        time_reference_samples=max(0, round(start_s * region.rate_hz)),
-        description=(
-            f"Dialogue of {region.media.path.name}; engine {engine_name}; background "
-            f"{profile.intensity_db:g} dB down; profile {profile.name}"
-        ),
-    ) as writer:
-        for position in range(0, region.length_samples, BLOCK_SAMPLES):
-            count = min(BLOCK_SAMPLES, region.length_samples - position)
-            mixed = mix(
-                take.read(position, count), voice.read(position, count), profile.intensity_db
-            )
-            writer.write(apply_edges(mixed, position, edges))
-    if writer.length_samples != region.length_samples:
-        raise AssertionError(
-            f"{staged.name} has {writer.length_samples} samples instead of {region.length_samples}"
-        )
-    return writer.clipped_samples
-
-
-def _layout(region: Region) -> str:
-    """The stream's own layout where all its channels are used, in order."""
-    for stream in region.media.streams[:1]:
-        if region.channels == tuple(range(stream.channels)):
-            return stream.layout
-    return {1: "mono", 2: "stereo"}.get(len(region.channels), f"{len(region.channels)} channels")
+        length_samples=region.length_samples,
+        start_s=region.media_start_s + Fraction(region.start_sample, region.rate_hz),
+        frame_rate=region.frame_rate,
+    )

@@ -3,71 +3,159 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlecompanion.diagnosis.diagnose import RegionMeasures, window_of
+from nlecompanion.diagnosis.findings import Findings, MixtureMeters, SplitMeters, gather
 from nlecompanion.diagnosis.levels import LevelMeter
+from nlecompanion.diagnosis.loudness import LoudnessMeter
 from nlecompanion.diagnosis.speech import SpeechMeter, clip_spans, speech_spans
+from nlecompanion.engines.blocks import Read as BlockRead
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.contract import Engine
 from nlecompanion.media.arriving import ArrivingTake
 from nlecompanion.media.extract import read_region
 from nlecompanion.media.scratch import ScratchAudio
-from nlecompanion.model import Region, Span, Split
-from nlecompanion.work.target import BLOCK_SAMPLES, Tick
+from nlecompanion.model import Region, Samples, Span, Split
+from nlecompanion.treatment.chain import HumLines
+from nlecompanion.treatment.hum_lines import HumLineMeter
+from nlecompanion.treatment.voice_bands import VoiceBandMeter, VoiceBands
+from nlecompanion.work.target import BLOCK_SAMPLES, Tick, layout_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """All that is known of a region once it is split.
+
+    `probabilities`: the speech detector's on the mixture, one every 32 ms; `loudness`: K-weighted
+    powers of the mixture, one every 100 ms; `hum`: lines of mains hum in it; `voice_bands`: the
+    voice estimate's levels.
+    """
+
+    measures: RegionMeasures
+    probabilities: NDArray[np.float32]
+    loudness: NDArray[np.float64]
+    findings: Findings
+    hum: HumLines
+    voice_bands: VoiceBands
+
+    @property
+    def speech(self) -> tuple[Span, ...]:
+        """Where somebody speaks; in the voice estimate where the mixture hides all of it."""
+        return self.measures.speech or self.measures.voice_speech or ()
+
+
+class _Extraction:
+    """What is measured on the mixture while it arrives."""
+
+    def __init__(self, region: Region) -> None:
+        channels = len(region.channels)
+        self.speech = SpeechMeter(region.rate_hz)
+        self.levels = LevelMeter(region.rate_hz)
+        self.loudness = LoudnessMeter(region.rate_hz, channels, layout_of(region))
+        self.mixture = MixtureMeters(region.rate_hz, channels)
+        self.hum = HumLineMeter(region.rate_hz, channels)
+
+    def run(self, region: Region, arriving: ArrivingTake) -> None:
+        """Reads the whole region."""
+        blocks = read_region(
+            region.media, region.channels, region.rate_hz, region.start_sample, region.end_sample
+        )
+        for block in arriving.filled(blocks):
+            self.speech.push(block)
+            self.levels.push(block)
+            self.loudness.push(block)
+            self.mixture.push(block)
+            self.hum.push(block)
 
 
 def extract_and_split(
     region: Region, engine: Engine, take: ScratchAudio, voice: ScratchAudio, tick: Tick
-) -> RegionMeasures:
+) -> Measured:
     """Fills both scratch files; the split follows the extraction, which runs beside it."""
     arriving = ArrivingTake(take)
+    heard = _Extraction(region)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        extraction = beside.submit(_extract, region, arriving)
+        extraction = beside.submit(heard.run, region, arriving)
         try:
-            voice_powers, background_powers = _split(region, engine, arriving, voice, tick)
+            estimates = _split_into(region, engine, arriving.read, voice, tick)
         except BaseException:
             arriving.stop()
             raise
-        measures = extraction.result()
-    return replace(
-        measures,
-        voice_speech=_hidden_speech(region, measures, voice),
-        voice_powers=voice_powers,
-        background_powers=background_powers,
+        extraction.result()
+    probabilities = heard.speech.finish()
+    measures = RegionMeasures(
+        speech=speech_spans(probabilities, _length_s(region)),
+        powers=heard.levels.finish(),
+        voice_powers=estimates.voice.finish(),
+        background_powers=estimates.background.finish(),
+    )
+    measures = replace(measures, voice_speech=_hidden_speech(region, measures, voice))
+    speech = measures.speech or measures.voice_speech or ()
+    findings = gather(heard.mixture, estimates.meters, speech)
+    return Measured(
+        measures=measures,
+        probabilities=probabilities,
+        loudness=heard.loudness.finish(),
+        findings=findings,
+        hum=heard.hum.finish(None if findings.hum is None else findings.hum.fundamental_hz),
+        voice_bands=estimates.bands.finish(),
     )
 
 
-def _extract(region: Region, arriving: ArrivingTake) -> RegionMeasures:
-    speech, levels = SpeechMeter(region.rate_hz), LevelMeter(region.rate_hz)
-    blocks = read_region(
-        region.media, region.channels, region.rate_hz, region.start_sample, region.end_sample
+def split_again(
+    region: Region, engine: Engine, measured: Measured, take: ScratchAudio, voice: ScratchAudio
+) -> Measured:
+    """The same region split by another engine: `voice` is filled anew, the rest is kept."""
+
+    def read(start: int, end: int) -> Samples:
+        return take.read(start, end - start)
+
+    voice.clear()
+    estimates = _split_into(region, engine, read, voice, lambda _: None)
+    measures = replace(
+        measured.measures,
+        voice_powers=estimates.voice.finish(),
+        background_powers=estimates.background.finish(),
     )
-    for block in arriving.filled(blocks):
-        speech.push(block)
-        levels.push(block)
-    return RegionMeasures(speech_spans(speech.finish(), _length_s(region)), levels.finish())
+    return replace(measured, measures=measures, voice_bands=estimates.bands.finish())
 
 
-def _split(
-    region: Region, engine: Engine, arriving: ArrivingTake, voice: ScratchAudio, tick: Tick
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fills the voice; returns the hop powers of voice and background."""
-    voice_levels, background_levels = LevelMeter(region.rate_hz), LevelMeter(region.rate_hz)
+class _Estimates:
+    """What is measured on voice and background while they are made."""
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        self.voice, self.background = LevelMeter(rate_hz), LevelMeter(rate_hz)
+        self.meters = SplitMeters(rate_hz, channels)
+        self.bands = VoiceBandMeter(rate_hz, channels)
+
+    def push(self, split: Split) -> None:
+        """Takes the next block of both."""
+        voice, background = split.voice.samples, split.background.samples
+        self.voice.push(voice)
+        self.background.push(background)
+        self.meters.push(voice, background)
+        self.bands.push(voice)
+
+
+def _split_into(
+    region: Region, engine: Engine, read: BlockRead, voice: ScratchAudio, tick: Tick
+) -> _Estimates:
+    """Fills the voice; what is measured on both estimates runs beside the split."""
+    estimates = _Estimates(region.rate_hz, len(region.channels))
 
     def keep(split: Split) -> None:
         voice.append(split.voice.samples)
-        voice_levels.push(split.voice.samples)
-        background_levels.push(split.background.samples)
+        estimates.push(split)
 
     with ThreadPoolExecutor(max_workers=1) as beside:
         kept: Future[None] | None = None
         for split in split_blocks(
-            engine, arriving.read, region.length_samples, region.rate_hz, len(region.channels)
+            engine, read, region.length_samples, region.rate_hz, len(region.channels)
         ):
             if kept is not None:
                 kept.result()  # one block at a time: memory stays flat
@@ -75,7 +163,7 @@ def _split(
             tick(len(split.voice.samples) / region.rate_hz)
         if kept is not None:
             kept.result()
-    return voice_levels.finish(), background_levels.finish()
+    return estimates
 
 
 def _hidden_speech(

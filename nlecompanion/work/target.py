@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
-from nlecompanion.model import CleanedMedia, UseReport
+from nlecompanion.model import CleanedMedia, Region, UseReport
+from nlecompanion.treatment.room_tone import RoomTonePlan
+from nlecompanion.treatment.tone_finding import ToneKey
 
 #: Samples a channel that are read, treated and written at a time.
 BLOCK_SAMPLES = 480_000
@@ -16,17 +19,34 @@ Tick = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a region's cleaned file is written now, and where the editor will find it."""
+    """Where a region's cleaned file is written now, and where the editor will find it.
+
+    `joined` says of its first and last sound whether another clip stands right next to it.
+    """
 
     staged: Path
     final: PurePath
     scratch_folder: Path
+    joined: tuple[bool, bool] = (True, True)
 
 
 @dataclass(frozen=True, slots=True)
 class RegionOutcome:
-    """What became of a region: a report for each use, and the cleaned file if one was written."""
+    """What became of a region: a report for each use, and the cleaned file if one was written.
+
+    `tone` is the room tone of its place, `account` the receipt's values of what was done.
+    """
 
     reports: tuple[UseReport, ...]
     cleaned: CleanedMedia | None
     clipped_samples: int = 0
+    tone: tuple[ToneKey, RoomTonePlan] | None = None
+    account: Mapping[str, Any] | None = None
+
+
+def layout_of(region: Region) -> str:
+    """The stream's own layout where all its channels are used, in order."""
+    for stream in region.media.streams[:1]:
+        if region.channels == tuple(range(stream.channels)):
+            return stream.layout
+    return {1: "mono", 2: "stereo"}.get(len(region.channels), f"{len(region.channels)} channels")

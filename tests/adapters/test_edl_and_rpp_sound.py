@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 from testkit import edl, rpp
 from testkit.shared import shared
@@ -22,7 +21,6 @@ from nlecompanion.timeline.uses import read_uses
 from nlecompanion.units import frames_from_timecode
 
 EDL: Adapter = importlib.import_module("nlecompanion.adapters.edl").ADAPTER
-RPP: Adapter = importlib.import_module("nlecompanion.adapters.rpp").ADAPTER
 RATE_HZ = 48_000
 START_S = 36_000
 LIST = """TITLE: Scene 1
@@ -42,8 +40,7 @@ def media(folder: Path) -> Path:
     return make(StandIn(folder / "take 1.wav", Fraction(40), None, Fraction(START_S), channels=2))
 
 
-def deliver(document: Path, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> Delivery:
-    monkeypatch.setattr(pipeline, "adapter_for", lambda _: adapter)
+def deliver(document: Path) -> Delivery:
     # Clean studio speech: everything is worked on, however good it is.
     settings = Settings(profile=Profile(keep_sbr_db=1000), engine="passthrough")
     done = pipeline.run(document, settings, Place(document.parent / "deliveries"))
@@ -67,11 +64,11 @@ def assert_same_sample(
     assert np.max(np.abs(a - b)) < 1e-3
 
 
-def test_an_edl_points_at_the_same_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edl_points_at_the_same_samples(tmp_path: Path) -> None:
     original = media(tmp_path)
     document = tmp_path / "cut.edl"
     document.write_text(LIST, encoding="utf-8")
-    done = deliver(document, EDL, monkeypatch)
+    done = deliver(document)
     assert (done.cleaned, len(done.uses)) == (2, 2)
     assert done.folder is not None
     assert sorted(p.name for p in done.folder.glob("*.edl")) == [
@@ -99,9 +96,7 @@ def timecode_s(wav: Path) -> Fraction:
     return Fraction(int.from_bytes(data[at : at + 8], "little"), RATE_HZ)
 
 
-def test_a_reaper_project_points_at_the_same_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reaper_project_points_at_the_same_samples(tmp_path: Path) -> None:
     original = media(tmp_path)
     body = rpp.source("WAVE", "take 1.wav")
     items = (
@@ -110,7 +105,7 @@ def test_a_reaper_project_points_at_the_same_samples(
     )
     document = tmp_path / "cut.rpp"
     document.write_bytes(rpp.project(rpp.track(1, "DX", *items)))
-    done = deliver(document, RPP, monkeypatch)
+    done = deliver(document)
     assert (done.cleaned, len(done.uses)) == (2, 2)
     assert done.document is not None
     added = rpp.added_items(done.document.read_bytes())
@@ -122,13 +117,11 @@ def test_a_reaper_project_points_at_the_same_samples(
     assert any("relative to the project" in loss.what for loss in done.losses)
 
 
-def test_a_second_run_on_the_delivery_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_run_on_the_delivery_changes_nothing(tmp_path: Path) -> None:
     media(tmp_path)
     document = tmp_path / "cut.edl"
     document.write_text(LIST, encoding="utf-8")
-    done = deliver(document, EDL, monkeypatch)
+    done = deliver(document)
     assert done.document is not None
     for path in sorted(done.document.parent.glob("*.edl")):
-        assert deliver(path, EDL, monkeypatch).folder is None
+        assert deliver(path).folder is None

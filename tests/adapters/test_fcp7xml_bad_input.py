@@ -143,7 +143,9 @@ def test_a_sequence_that_only_serves_another_is_not_in_the_way(
         document(tmp_path, f"<xmeml version='4'>{inner}{outer}</xmeml>".encode())
     )
     assert timeline.name == "Outer"
-    assert read_uses(timeline)[0].left_alone == LeftAlone(Reason.NESTED, "a nested sequence: ")
+    assert read_uses(timeline)[0].left_alone == LeftAlone(
+        Reason.NO_SPEECH, "nothing sounds in its range"
+    )
 
 
 def test_an_external_dtd_is_neither_fetched_nor_needed(adapter: Adapter, tmp_path: Path) -> None:

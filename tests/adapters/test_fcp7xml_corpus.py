@@ -25,7 +25,7 @@ DOCUMENTS = {
     "llc_xmeml2.xml": (9, 9),
     "otio_empty_name_tags.xml": (33, 33),
     "otio_premiere_enable_property.xml": (5, 4),
-    "otio_premiere_example.xml": (7, 6),
+    "otio_premiere_example.xml": (7, 7),
 }
 MARKERS = (
     TimelineMarker(Span(Fraction(1), Fraction(2)), "DX not cleaned: retimed", "50 % speed", "RED"),
@@ -143,11 +143,15 @@ def test_d1_disabled_clips_are_left_and_one_path_with_two_clocks_stays_apart(
     assert [use.track for use in uses] == ["audio_with_disabled"] * 4 + ["A2"]
 
 
-def test_d2_nested_is_refused_and_the_wav_keeps_its_drop_frame_clock(adapter: Adapter) -> None:
+def test_d2_nested_is_worked_on_inside_and_the_wav_keeps_its_drop_frame_clock(
+    adapter: Adapter,
+) -> None:
     uses = uses_of(adapter, "otio_premiere_example.xml")
-    nested = [use for use in uses if use.left_alone is not None]
-    assert [use.left_alone.reason for use in nested if use.left_alone] == [Reason.NESTED]
-    assert frames(nested[0], 30) == (636, 930, 0)
+    assert [use.left_alone for use in uses] == [None] * 7
+    # The nested clip shows frames 0 to 294 of a sequence whose only sound ends at frame 100.
+    nested = next(use for use in uses if frames(use, 30)[0] == 636)
+    assert frames(nested, 30) == (636, 736, 0)
+    assert nested.media_url.endswith("/sc01_sh010_anim.mov")
     placeholder = next(use for use in uses if use.name == "sc01_placeholder.wav")
     # 00;04;43;15 counts 8497 frames; Premiere writes this file's rate as 30, not 29.97.
     assert placeholder.media_start_s == Fraction(8497, 30)

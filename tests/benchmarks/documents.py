@@ -1,11 +1,12 @@
 """Holds any folder of documents to the contract: a line a document, then what documents cost.
 
-    python tests/benchmarks/documents.py --corpus DIR [--json] [--sound 20] [--no-cost]
+    python tests/benchmarks/documents.py --corpus DIR [--json] [--sound 20] [--no-cost] [--fuzz N]
 
 Each document is read in a child process and conformed with a made-up plan, and every numbered check
 of the contract suite is run on it; the first `--sound` documents with dialogue are conformed by the
 whole pipeline too, with stand-in media of real speech, the cleaned sound compared with the truth by
-samples. The exit code is 1 where something crashed or a check was not held.
+samples. The exit code is 1 where something crashed or a check was not held. With `--fuzz N`, N
+damaged documents of each format are tried instead (`fuzz.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.documents_checks import HELD, NOT_CHECKED, checks_of
 from benchmarks.documents_cost import costs
+from benchmarks.fuzz import COUNT, report, tallies
 
 from nlecompanion.errors import DocumentError, NleCompanionError
 from nlecompanion.plugins import adapter_for
@@ -213,9 +215,14 @@ def main() -> int:
         "--sound-seconds", type=float, default=600, help="the most that is worked on of a document"
     )
     parser.add_argument("--no-cost", action="store_true")
+    parser.add_argument(
+        "--fuzz", type=int, metavar="N", help=f"try N damaged documents a format (usual: {COUNT})"
+    )
     options = parser.parse_args()
     if not options.corpus.is_dir():
         parser.error(f"{options.corpus} is no folder")
+    if options.fuzz:
+        return report(tallies(options.corpus, options.fuzz, (), 1, None), options.json)
     rows = []
     for row in examined(options.corpus, options.sound, options.sound_seconds):
         rows.append(row)

@@ -158,7 +158,7 @@ def _compared(
     assert delivery.plan is not None
     found = _delivered_uses(adapter, delivery)
     off = []
-    clips = [clip for track in delivery.plan.tracks for clip in track.clips]
+    clips = [c for track in delivery.plan.tracks for c in track.clips if not c.plain]
     for clip in clips:
         use = settled[clip.use_id]
         twins = found.get((Path(clip.media.path), clip.record.start_s, clip.record.duration_s), [])

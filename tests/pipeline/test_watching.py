@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,19 +18,28 @@ from testkit.watching import Bench
 from nlecompanion import pipeline
 from nlecompanion.settings import Settings
 from nlecompanion.watch.contract import JobResult, WorkOrder
-from nlecompanion.watching import read_whole, watch_settings, work_with
+from nlecompanion.watch.daemon import Daemon
+from nlecompanion.watching import Reader, watch_settings, work_with
 
 SETTINGS = Settings(engine="dsp")
 
 
+class PatientBench(Bench):
+    """Waits for the media as well."""
+
+    def settle(self, daemon: Daemon, seconds: float = 5.0) -> None:
+        super().settle(daemon, seconds)
+        self.turn(daemon, 5.0)
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """A folder whose daemon does the real work and checks documents by reading them."""
-    bench = Bench(tmp_path / "Dialogue")
+    bench = PatientBench(tmp_path / "Dialogue")
     bench.root.mkdir()
     bench.behaviour = work_with(SETTINGS)
-    bench.check = read_whole
-    return bench
+    with Reader(SETTINGS) as bench.check:
+        yield bench
 
 
 def settings_of(bench: Bench) -> dict[str, object]:

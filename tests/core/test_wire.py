@@ -1,0 +1,82 @@
+"""What travels between processes comes back equal, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from testkit.model import media, use
+
+from nlecompanion.model import (
+    CleanedClip,
+    CleanedMedia,
+    CleanTrack,
+    ConformPlan,
+    LeftAlone,
+    Loss,
+    MediaFile,
+    Reason,
+    Span,
+    TimelineMarker,
+    Use,
+)
+from nlecompanion.wire import from_json, to_json
+
+
+def there_and_back(value: Any, kind: Any) -> Any:
+    return from_json(json.loads(json.dumps(to_json(value, kind))), kind)
+
+
+def test_uses_media_and_plans_come_back_equal() -> None:
+    plain = use(left_alone=LeftAlone(Reason.MUTED, "the track is off"), channels=None)
+    assert there_and_back(plain, Use) == plain
+    odd = media(path=Path("/media/caf\udce9 \u00fc.mov"), video_rate=None)
+    assert there_and_back(odd, MediaFile) == odd
+    cleaned = CleanedMedia(
+        "m", PureWindowsPath("D:/Media/a.wav"), 48_000, 2, 9, Fraction(1, 3), Fraction(24_000, 1001)
+    )
+    clip = CleanedClip("A1", ("t1", "t2"), cleaned, Fraction(1), Span(Fraction(0), Fraction(2)))
+    marker = TimelineMarker(Span(Fraction(0), Fraction(1)), "a", "\u2028 \U0001f600")
+    plan = ConformPlan("Cut", (CleanTrack("DX", 2, (clip,)),), ("t1",), (marker,))
+    back = there_and_back(plan, ConformPlan)
+    assert back == plan
+    assert isinstance(back.tracks[0].clips[0].media.path, PureWindowsPath)
+
+
+@given(st.fractions(), st.integers(), st.text())
+def test_every_value_comes_back_equal(fraction: Fraction, number: int, text: str) -> None:
+    wanted = use(media_url=text, track_number=number, media_start_s=fraction, frame_rate=fraction)
+    assert there_and_back(wanted, Use) == wanted
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON, st.integers(0, 15))
+def test_a_wrong_value_anywhere_is_refused_or_read_as_what_it_is(wrong: Any, index: int) -> None:
+    values = to_json(use(), Use)
+    values[index % len(values)] = wrong
+    try:
+        read = from_json(values, Use)
+    except (ValueError, TypeError):
+        return
+    assert to_json(read, Use) == values
+
+
+@pytest.mark.parametrize("wrong", [None, {}, [], "x", [1], [["a", "b"], 2]])
+def test_what_is_no_loss_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"Loss has 2 fields|str expected"):
+        from_json(wrong, Loss)
+
+
+def test_other_types_do_not_travel() -> None:
+    with pytest.raises(TypeError, match="does not travel"):
+        to_json({}, dict)
