@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -141,6 +141,36 @@ def _profile(name: str, text: str) -> Profile:
         _check_value(f"{key} in profile {name}", value, known[key].metadata)
         values[key] = value
     return Profile(**values)
+
+
+#: A user's own keys, beside a timeline or in a watched folder.
+OWN_FILE = "nlecompanion.toml"
+
+
+def own_files(document: Path) -> tuple[Path, ...]:
+    """Files with keys of the user's own for this timeline, the strongest last.
+
+    `nlecompanion.toml` in the watched folder that the timeline lies in, the same beside the
+    timeline, and `NAME.toml` beside `NAME.xml`.
+    """
+    watched = [f / OWN_FILE for f in document.parents if (f / ".nlecompanion").is_dir()]
+    beside = [document.with_name(OWN_FILE), document.with_suffix(".toml")]
+    return tuple(dict.fromkeys(path for path in (*watched[:1], *beside) if path.is_file()))
+
+
+def overlaid(profile: Profile, path: Path) -> tuple[Profile, tuple[str, ...]]:
+    """The profile with the keys of the user's own file, and which those are.
+
+    Raises:
+        SettingsError: a key or value in it that cannot be used.
+    """
+    known = {f.name: f for f in fields(Profile) if f.name != "name"}
+    values = dict(_table(path.name, _text(path)))
+    for key, value in values.items():
+        if key not in known:
+            raise SettingsError(_unknown_key(path.name, key, known))
+        _check_value(f"{key} in {path.name}", value, known[key].metadata)
+    return replace(profile, **values), tuple(values)
 
 
 def _check_value(where: str, value: object, declared: Mapping[str, Any]) -> None:
