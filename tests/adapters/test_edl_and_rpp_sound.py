@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from testkit import edl, rpp
+from testkit.profiles import BARE
 from testkit.shared import shared
 from testkit.standin import StandIn, make
 
 from nlecompanion import pipeline
 from nlecompanion.model import Delivery
 from nlecompanion.pipeline import Place
-from nlecompanion.settings import Profile, Settings
+from nlecompanion.settings import Settings
 from nlecompanion.timeline.contract import Adapter
 from nlecompanion.timeline.uses import read_uses
 from nlecompanion.units import frames_from_timecode
@@ -42,7 +43,7 @@ def media(folder: Path) -> Path:
 
 def deliver(document: Path) -> Delivery:
     # Clean studio speech: everything is worked on, however good it is.
-    settings = Settings(profile=Profile(keep_sbr_db=1000), engine="passthrough")
+    settings = Settings(profile=BARE, engine="passthrough")
     done = pipeline.run(document, settings, Place(document.parent / "deliveries"))
     assert done.failed == 0
     return done

@@ -171,7 +171,9 @@ def _d8(played: Played) -> None:
 def _cleaned_s(played: Played) -> float:
     assert played.delivery.folder is not None
     return sum(
-        float(soundfile.info(p).duration) for p in (played.delivery.folder / "clips").iterdir()
+        float(soundfile.info(p).duration)
+        for p in (played.delivery.folder / "clips").iterdir()
+        if "room tone" not in p.name
     )
 
 
