@@ -15,6 +15,7 @@ import click
 
 from nlecompanion import __version__
 from nlecompanion.errors import NleCompanionError, SettingsError
+from nlecompanion.service_commands import service
 from nlecompanion.training.cli import train
 from nlecompanion.watch_commands import cancel, forget, retry, status
 
@@ -396,7 +397,7 @@ def engines_get(name: str, yes: bool) -> None:
 
 
 main.add_command(train)
-for _command in (status, retry, cancel, forget):
+for _command in (status, retry, cancel, forget, service):
     main.add_command(_command)
 
 if __name__ == "__main__":

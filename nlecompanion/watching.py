@@ -4,52 +4,94 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from nlecompanion import pipeline
 from nlecompanion.delivery.receipt import summary
-from nlecompanion.errors import Interrupted, NleCompanionError
+from nlecompanion.errors import Interrupted, MediaError, NleCompanionError
+from nlecompanion.isolation import Isolation
+from nlecompanion.media.find import wanted_urls
+from nlecompanion.media.locate import local_path, readings
 from nlecompanion.model import FAILURES, Delivery
-from nlecompanion.plugins import adapter_for
 from nlecompanion.settings import Settings, load_profile, profile_names
+from nlecompanion.timeline.choice import choose
+from nlecompanion.timeline.documents import read_document, recognise
+from nlecompanion.watch.announcing import announcing
 from nlecompanion.watch.contract import JobResult, WatchSettings, Work, WorkOrder
-from nlecompanion.watch.daemon import open_daemon
-from nlecompanion.watch.names import delivery_name
+from nlecompanion.watch.daemon import Means, open_daemon
+from nlecompanion.watch.logs import log_state_changes
+from nlecompanion.watch.names import delivery_name, shown
+from nlecompanion.watch.options import FolderOptions, load_options
+from nlecompanion.watch.reloading import Reloading
+from nlecompanion.watch.stalling import Stall, end_process
+from nlecompanion.work.regions import Progress
+
+logger = logging.getLogger(__name__)
+
+#: A reader that has read this many documents is replaced: memory that it has lost comes back.
+_DOCUMENTS_A_READER = 200
+_STALL_S = FolderOptions().stall_s
 
 
 def watch_folder(
-    folder: Path, settings: Settings, *, polling: bool, say: Callable[[str], None]
+    folder: Path,
+    settings: Callable[[], Settings],
+    *,
+    files: tuple[Path, ...] = (),
+    polling: bool,
+    say: Callable[[str], None],
 ) -> None:
     """Watches until SIGTERM or Ctrl-C.
 
+    `settings` gives the job's settings; when one of the `files` that they come from has changed,
+    they are asked for again.
+
     Raises:
+        SettingsError: the settings or the folder's own options cannot be used.
         WatchError: the folder cannot be watched, or another daemon watches it.
     """
-    _log_state_changes()
+    log_state_changes()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with open_daemon(
-        folder, work_with(settings), read_whole, watch_settings(settings, polling=polling)
-    ) as daemon:
-        say(f"Watching {daemon.places.inbox}. Ctrl-C ends it.")
-        daemon.run(stop)
+    with Reader() as reader, announcing() as announcer:
+
+        def means() -> Means:
+            chosen, options = settings(), load_options(folder)
+            announcer.adopt(options.webhook, notify=options.notify)
+            reader.settings = chosen
+            watched = _with_options(chosen, options, polling)
+            return Means(work_with(chosen, options.stall_s), reader, watched, reader.rest)
+
+        fresh = Reloading(means, (folder / "watch.toml", *files))
+        first = fresh.first()
+        state_dir = load_options(folder).state_dir
+        with open_daemon(
+            folder,
+            first.work,
+            first.check,
+            first.settings,
+            state_dir=state_dir,
+            rest=first.rest,
+        ) as daemon:
+            say(f"Watching {daemon.places.inbox}. Ctrl-C ends it.")
+            daemon.run(stop, fresh)
 
 
-def _log_state_changes() -> None:
-    """One line a state change on standard error, whatever -v said."""
-    logger = logging.getLogger("nlecompanion")
-    if logger.getEffectiveLevel() > logging.INFO:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        watch = logging.getLogger("nlecompanion.watch")
-        watch.addHandler(handler)
-        watch.setLevel(logging.INFO)
-        watch.propagate = False
+def _with_options(settings: Settings, options: FolderOptions, polling: bool) -> WatchSettings:
+    return replace(
+        watch_settings(settings, polling=polling or options.polling),
+        still_s=options.still_s,
+        rescan_s=options.rescan_s,
+        poll_s=options.poll_s,
+        retry_parked_s=options.retry_parked_s,
+    )
 
 
 def watch_settings(settings: Settings, *, polling: bool = False) -> WatchSettings:
@@ -66,38 +108,90 @@ def watch_settings(settings: Settings, *, polling: bool = False) -> WatchSetting
     )
 
 
-def read_whole(document: Path) -> object:
-    """Parses the document to its end."""
-    return adapter_for(document).read(document)
+class Reader:
+    """Parses documents to their end, in a child process that serves many of them."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._isolation = Isolation()
+        self._read = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._isolation.__exit__(kind, error, trace)
+
+    def __call__(self, document: Path) -> tuple[Path, ...]:
+        """The media whose sound would be worked on, where this machine has, or would have, them.
+
+        Raises:
+            DocumentError: the document cannot be read.
+        """
+        self._read += 1
+        if self._read > _DOCUMENTS_A_READER:
+            self.rest()
+        read = read_document(document, recognise(document, self._isolation), self._isolation)
+        chosen = choose(read.uses, self.settings.tracks, Fraction(0))
+        return tuple(self._path(url, document) for url in sorted(wanted_urls(chosen)))
+
+    def rest(self) -> None:
+        """Ends the child; the next document starts another."""
+        self._isolation.__exit__(None, None, None)
+        self._read = 0
+
+    def _path(self, url: str, document: Path) -> Path:
+        try:
+            return local_path(url, document, self.settings.path_map, self.settings.media_roots)
+        except MediaError:
+            # Nothing is there now; a name to go by is enough.
+            return document.parent / next(iter(readings(url)), url).replace("\0", "")
 
 
-def work_with(settings: Settings) -> Work:
-    """The daemon's work: the pipeline, into the folder that the daemon has chosen."""
+def work_with(
+    settings: Settings, stall_s: float = _STALL_S, end: Callable[[str], None] = end_process
+) -> Work:
+    """The daemon's work: the pipeline, into the folder that the daemon has chosen.
+
+    `end` is called with a line when no sound was worked on for `stall_s`.
+    """
 
     def work(order: WorkOrder) -> JobResult:
-        def watcher(_: pipeline.Progress) -> None:
-            if order.should_stop():
-                raise Interrupted(f"{order.document.name} was put back")
-
-        profile = settings.profile
-        if order.profile != profile.name:
-            profile = load_profile(order.profile)
-        made = pipeline.run(
-            order.document,
-            replace(settings, profile=profile),
-            pipeline.Place(
-                order.out.parent,
-                order.out.name,
-                order.staging,
-                number=_number(order.out.name, order.document.name),
-            ),
-            watcher,
-        )
-        if made.folder is None and made.failed:
-            raise NleCompanionError(_first_failure(made))
-        return JobResult(made.folder, made.cleaned, made.failed, _message(made))
+        with Stall(shown(order.document.name), stall_s, end) as stall:
+            return _work(order, settings, stall)
 
     return work
+
+
+def _work(order: WorkOrder, settings: Settings, stall: Stall) -> JobResult:
+    def watcher(progress: Progress) -> None:
+        stall.tick()
+        order.progress(progress.done_s, progress.total_s, progress.what)
+        if order.should_stop():
+            raise Interrupted(f"{order.document.name} was put back")
+
+    profile = settings.profile
+    if order.profile != profile.name:
+        profile = load_profile(order.profile)
+    made = pipeline.run(
+        order.document,
+        replace(settings, profile=profile),
+        pipeline.Place(
+            order.out.parent,
+            order.out.name,
+            order.staging,
+            number=_number(order.out.name, order.document.name),
+        ),
+        watcher,
+    )
+    if made.folder is None and made.failed:
+        raise NleCompanionError(_first_failure(made))
+    return JobResult(made.folder, made.cleaned, made.failed, _message(made))
 
 
 def _first_failure(made: Delivery) -> str:

@@ -7,12 +7,16 @@ does not know. Whoever starts the daemon hands in both callables.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from nlecompanion.errors import SettingsError
+
+
+def _nobody(done_s: float, total_s: float, what: str) -> None:
+    """Whom progress is told where nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,9 @@ class WorkOrder:
     `document` stays where it was dropped: relative media paths resolve against its folder, and it
     is never written to. `out` is the folder that the delivery must get in the end; it does not
     exist yet. `staging` is an empty folder on the same file system, cleared before and after.
-    `should_stop` turns true when the daemon is asked to end.
+    `should_stop` turns true when the daemon is asked to end, when the job is cancelled, and when
+    its media are away. `progress` may be told the seconds of sound done, those to do, and what is
+    in work, as often as one likes.
     """
 
     document: Path
@@ -30,6 +36,7 @@ class WorkOrder:
     out: Path
     staging: Path
     should_stop: Callable[[], bool]
+    progress: Callable[[float, float, str], None] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Work(Protocol):
     folder of that name is taken for a complete delivery.
 
     Raises:
-        Interrupted: `should_stop` was true; the document is taken up again at the next start.
+        Interrupted: `should_stop` was true; the daemon knows why, and what is to become of the job.
         NoSpace, NotWritable: the job is parked and tried again later.
         NleCompanionError: the document cannot be worked on; it goes to `failed/` with the line.
     """
@@ -62,15 +69,15 @@ class Work(Protocol):
 
 
 class Check(Protocol):
-    """Says whether a document parses to its end.
+    """Says whether a document parses to its end, and which media files it uses.
 
     Raises:
         NotATimeline: it does not, or not yet: asked again when the file has been still for longer.
         DocumentError: it never will.
     """
 
-    def __call__(self, document: Path) -> object:
-        """Reads the document; what it returns is not looked at."""
+    def __call__(self, document: Path) -> Sequence[Path]:
+        """Reads the document; gives the media whose sound would be worked on, there or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,9 @@ class WatchSettings:
     `profiles` maps the name of each profile to a fingerprint of its settings: with other settings
     the same document is another job. `still_s` is how long a file must not have changed before it
     is looked into; a file that does not parse then gets until `patience_s`, since copies stall.
-    Without events (`polling`) the inbox is looked at every `poll_s` instead of every `rescan_s`.
+    Its media must have been still for `still_s` as well.
+    Without events (`polling`) the inbox is looked at every `poll_s` instead of every `rescan_s`,
+    which varies by the share `jitter` either way: machines that started together part.
     """
 
     profiles: Mapping[str, str]
@@ -91,6 +100,7 @@ class WatchSettings:
     polling: bool = False
     poll_s: float = 5.0
     retry_parked_s: float = 60.0
+    jitter: float = 0.1
     max_document_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:

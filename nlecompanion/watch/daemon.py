@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from nlecompanion.errors import DeliveryError, WatchError
+from nlecompanion.watch import requests
 from nlecompanion.watch.contract import Check, Clock, SystemClock, WatchSettings, Work
 from nlecompanion.watch.events import waking
+from nlecompanion.watch.filesystems import network_kind
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.layout import WatchFolder, prepare
-from nlecompanion.watch.lock import folder_lock
+from nlecompanion.watch.lock import hold
 from nlecompanion.watch.names import shown
 from nlecompanion.watch.running import Runner
 from nlecompanion.watch.scan import Scan, scan_inbox
@@ -37,6 +41,15 @@ _STOP_S = 0.5
 _LOOK_S = 1.0
 
 
+def _nothing() -> None:
+    """Where nothing is to be put away."""
+
+
+def _same() -> Means | None:
+    """The means stay as they are."""
+    return None
+
+
 @contextmanager
 def open_daemon(
     folder: Path,
@@ -44,56 +57,91 @@ def open_daemon(
     check: Check,
     settings: WatchSettings,
     clock: Clock | None = None,
+    state_dir: Path | None = None,
+    rest: Callable[[], None] = _nothing,
 ) -> Iterator[Daemon]:
     """A daemon that holds the folder for as long as the context lasts.
+
+    Journal and lock lie below `state_dir`, where one is given, instead of inside the folder.
 
     Raises:
         WatchError: the folder cannot be watched, or somebody else watches it.
     """
     clock = clock or SystemClock()
-    places = prepare(folder)
-    with folder_lock(places.lock, clock.wall_s()), Journal(places.journal, clock) as journal:
-        yield Daemon(places, journal, work, check, settings, clock)
+    places = prepare(folder, state_dir)
+    with hold(places, clock), Journal(places.journal, clock) as journal:
+        yield Daemon(places, journal, Means(work, check, settings, rest), clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the daemon works with; may be exchanged between two jobs.
+
+    `rest` is called when there is nothing more to check for now.
+    """
+
+    work: Work
+    check: Check
+    settings: WatchSettings
+    rest: Callable[[], None] = _nothing
 
 
 class Daemon:
     """Watches one folder; made by `open_daemon`."""
 
-    def __init__(
-        self,
-        places: WatchFolder,
-        journal: Journal,
-        work: Work,
-        check: Check,
-        settings: WatchSettings,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, places: WatchFolder, journal: Journal, means: Means, clock: Clock) -> None:
         self.places = places
         self._journal = journal
-        self._settings = settings
+        self._settings = settings = means.settings
+        self._rest = means.rest
         self._clock = clock
         self._tracker = StabilityTracker(settings.still_s)
-        self._taker = Taker(places, journal, self._tracker, check, settings)
-        self._runner = Runner(places, journal, work, settings, clock)
+        self._taker = Taker(places, journal, self._tracker, means.check, settings)
+        self._runner = Runner(places, journal, means.work, settings, clock)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._has_events = False
         self._looked_s = -math.inf
         self._left_out: set[str] = set()
 
+    def adopt(self, means: Means) -> None:
+        """From the next job on with these."""
+        self._settings, self._rest = means.settings, means.rest
+        self._tracker = StabilityTracker(means.settings.still_s)
+        self._taker = Taker(self.places, self._journal, self._tracker, means.check, means.settings)
+        self._runner.adopt(means.work, means.settings)
+        self._looked_s = -math.inf
+        logger.info("Settings were read again", extra={"event": "settings"})
+
     @property
     def is_idle(self) -> bool:
         """Whether everything that was seen has come to its end."""
         return not self._journal.in_state(*OPEN)
 
-    def run(self, stop: threading.Event) -> None:
-        """Watches until `stop` is set. A full disk or a lost folder is waited out."""
+    def run(self, stop: threading.Event, fresh: Callable[[], Means | None] = _same) -> None:
+        """Watches until `stop` is set. A full disk or a lost folder is waited out.
+
+        `fresh` is asked before each turn for other means to go on with.
+        """
         self._stop = stop
         inbox = self.places.inbox
-        events = nullcontext(False) if self._settings.polling else waking(inbox, self._wake.set)
+        polling = self._settings.polling
+        if not polling and (kind := network_kind(inbox)):
+            logger.info(
+                "%s lies on a network drive (%s), which gives no events: it is looked at every "
+                "%g s instead.",
+                inbox,
+                kind,
+                self._settings.poll_s,
+                extra={"event": "polling"},
+            )
+            polling = True
+        events = nullcontext(False) if polling else waking(inbox, self._wake.set)
         with events as self._has_events:
             logger.info("Watching %s", inbox, extra={"event": "watching"})
             while not stop.is_set():
+                if (means := fresh()) is not None:
+                    self.adopt(means)
                 self._turn()
 
     def step(self) -> float:
@@ -106,6 +154,7 @@ class Daemon:
             NoSpace, NotWritable: the disk is full, or a folder is not writable any more.
         """
         self._runner.recover()
+        self._settle()
         job = self._runner.next_job()
         # With nothing to do the look must not be left out: an event may have asked for it.
         if job is None or self._clock.monotonic_s() - self._looked_s >= _LOOK_S:
@@ -117,29 +166,49 @@ class Daemon:
         self._runner.do(job, self._stop.is_set)
         return 0.0
 
+    def _settle(self) -> None:
+        """What was asked for; the inbox is looked at right after it."""
+        if hurried := requests.settle(self._journal):
+            self._runner.hurry(hurried)
+            self._looked_s = -math.inf
+
     def _take(self) -> None:
-        for still in self._tracker.still(self._clock.monotonic_s()):
-            if self._stop.is_set():
+        ready = self._tracker.still(self._clock.monotonic_s())
+        for still in ready:
+            if self._stop.is_set() or requests.waiting(self._journal):
                 return
             self._taker.take(still, self._clock.monotonic_s())
+        if ready:
+            self._rest()
 
     def _turn(self) -> None:
         self._wake.clear()
         try:
             pause_s = self.step()
-        except (WatchError, DeliveryError) as error:
+        except (WatchError, DeliveryError, OSError) as error:
+            # An OSError: a folder went away or was closed to us between two looks. What was in work
+            # is settled by the next turn that can.
             logger.error("%s", error, extra={"event": "trouble"})
             # Not cut short by events: where the disk is full they may come in floods.
-            self._stop.wait(self._settings.retry_parked_s)
+            self._wait(self._settings.retry_parked_s, hints=False)
         else:
             self._wait(pause_s)
 
-    def _wait(self, pause_s: float) -> None:
+    def _wait(self, pause_s: float, *, hints: bool = True) -> None:
+        """Until the time is over, the daemon is to end, somebody asks, or an event gives a hint."""
         until_s = time.monotonic() + pause_s
         self._stop.wait(min(pause_s, _BURST_S))
         while not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
-            if self._wake.wait(min(left_s, _STOP_S)):
+            waiter = self._wake if hints else self._stop
+            if waiter.wait(min(left_s, _STOP_S)) or self._is_asked():
                 return
+
+    def _is_asked(self) -> bool:
+        try:
+            return bool(requests.waiting(self._journal))
+        except (WatchError, DeliveryError) as error:
+            logger.debug("Requests cannot be read: %s", error)
+            return False
 
     def _look(self) -> None:
         """Tells journal and tracker what lies in the inbox now."""
@@ -153,6 +222,8 @@ class Daemon:
             sighting
             for sighting in scan.found
             if (job := known.get(sighting.path)) is None
+            # What was taken for gone while its disk was away is there again.
+            or job.state is State.GONE
             or (job.state is not State.SEEN and job.sighting != sighting)
         ]
         if new or vanished:
@@ -160,6 +231,7 @@ class Daemon:
         unsettled = {sighting.path for sighting in new}
         unsettled |= {path for path, job in known.items() if job.state is State.SEEN} & present
         self._tracker.keep_only(unsettled)
+        self._taker.keep_only(unsettled)
         for sighting in scan.found:
             if sighting.path in unsettled:
                 self._tracker.observe(sighting, now_s)
@@ -173,7 +245,8 @@ class Daemon:
         self._left_out = scan.left_out.keys() | scan.unreadable.keys()
 
     def _pause_s(self) -> float:
-        rescan_s = self._settings.rescan_s if self._has_events else self._settings.poll_s
+        spread = 1 + self._settings.jitter * random.uniform(-1, 1)
+        rescan_s = spread * self._settings.rescan_s if self._has_events else self._settings.poll_s
         now_s = self._clock.monotonic_s()
         due_s = (now_s + rescan_s, self._tracker.next_due_s(), self._runner.next_due_s())
         return max(0.0, min(moment_s for moment_s in due_s if moment_s is not None) - now_s)

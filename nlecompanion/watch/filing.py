@@ -6,7 +6,6 @@ the writing and its entry in the journal.
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import os
 import shutil
@@ -16,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nlecompanion.errors import DeliveryError, NoSpace, NotWritable
+from nlecompanion.media.disk import FULL_ERRNOS
 from nlecompanion.watch.names import delivery_name
 
 #: Documents above this are not copied beside their line.
@@ -61,7 +61,7 @@ def file_note(path: Path, line: str) -> None:
 
 def delivery_error(error: OSError, folder: Path) -> DeliveryError:
     """What a failed write means for the editor."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL_ERRNOS:
         return NoSpace(f"No space in {folder}. Free some; the work goes on by itself.")
     return NotWritable(
         f"{folder} cannot be written to ({error.strerror}). "

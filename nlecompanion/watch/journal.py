@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from nlecompanion.errors import NoSpace, WatchError
-from nlecompanion.watch.contract import Clock
+from nlecompanion.errors import WatchError
+from nlecompanion.watch.journal_file import JournalFile, stored
+from nlecompanion.watch.media import SeenMedia
 from nlecompanion.watch.names import shown
-from nlecompanion.watch.schema import open_journal
 from nlecompanion.watch.stability import Sighting
 from nlecompanion.watch.states import LIVE, NEXT, Job, State, tell
 
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
 
 
-def identity_of(document_sha256: str, profile: str, fingerprint: str) -> str:
-    """What makes two drops one job: the document's content, the profile and its settings."""
+def identity_of(
+    document_sha256: str, profile: str, fingerprint: str, media: Sequence[SeenMedia] = ()
+) -> str:
+    """What makes two drops one job: the document's content, its media, the profile's settings."""
     parts = "\n".join((document_sha256, profile, fingerprint))
+    if media:
+        parts += "\n" + json.dumps([seen.values() for seen in sorted(media)])
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-class Journal:
-    """The open journal. Used by one thread at a time; other processes may read the file.
-
-    Raises:
-        NoSpace: the disk is full; nothing was changed.
-        WatchError: the journal cannot be used (any more).
-    """
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._clock = clock
-        self._path = path
-        self._connection = open_journal(path)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._connection.close()
+class Journal(JournalFile):
+    """The open journal, as the daemon writes it; errors as those of `JournalFile`."""
 
     # Reading
 
@@ -59,7 +39,7 @@ class Journal:
 
     def at(self, path: str) -> Job | None:
         """The row for what lies at `path` now."""
-        return next(iter(self._select("current AND path = ?", _stored(path))), None)
+        return next(iter(self._select("current AND path = ?", stored(path))), None)
 
     def job(self, job_id: int) -> Job:
         """The row of that number, which must exist."""
@@ -87,23 +67,27 @@ class Journal:
 
     def slots(self) -> set[str]:
         """Delivery names in use, case-folded."""
-        rows = self._select("slot IS NOT NULL AND state NOT IN ('failed', 'gone')")
+        rows = self._select("slot IS NOT NULL AND state NOT IN ('failed', 'gone', 'cancelled')")
         return {job.slot.casefold() for job in rows if job.slot is not None}
 
     def changes(self, job_id: int) -> list[tuple[State, str]]:
         """The states a row has gone through, oldest first, each with its note."""
-        with self._guarded():
-            rows = self._connection.execute(
-                "SELECT state, note FROM changes WHERE job = ? ORDER BY id", (job_id,)
-            ).fetchall()
+        rows = self.rows("SELECT state, note FROM changes WHERE job = ? ORDER BY id", (job_id,))
         return [(State(state), note) for state, note in rows]
+
+    def media(self, job_id: int) -> list[SeenMedia]:
+        """The media of a job as they were when it was taken."""
+        rows = self.rows(
+            "SELECT path, size_bytes, modified_ns FROM media WHERE job = ? ORDER BY path", (job_id,)
+        )
+        return [SeenMedia(os.fsdecode(path), *others) for path, *others in rows]
 
     # Changing
 
     def sight(self, new: Sequence[Sighting], vanished: Collection[str]) -> None:
         """Notes new files (or new content under an old name), and files that are gone, at once."""
         told: list[tuple[Job, State | None, str]] = []
-        with self._transaction():
+        with self.transaction():
             for path in sorted(vanished):
                 told += self._leave(path)
             for sighting in new:
@@ -111,7 +95,7 @@ class Journal:
                 row = self._connection.execute(
                     "INSERT INTO jobs (path, size_bytes, modified_ns, state) VALUES (?, ?, ?, ?)",
                     (
-                        _stored(sighting.path),
+                        stored(sighting.path),
                         sighting.size_bytes,
                         sighting.modified_ns,
                         State.SEEN,
@@ -122,7 +106,15 @@ class Journal:
         for job, before, note in told:
             tell(job, before, note)
 
-    def take(self, job: Job, sighting: Sighting, profile: str, sha256: str, identity: str) -> Job:
+    def take(
+        self,
+        job: Job,
+        sighting: Sighting,
+        profile: str,
+        sha256: str,
+        identity: str,
+        media: Sequence[SeenMedia] = (),
+    ) -> Job:
         """A still, complete document: `stable`, or `duplicate` where its job is known already."""
         values: dict[str, object] = {
             "size_bytes": sighting.size_bytes,
@@ -131,7 +123,7 @@ class Journal:
             "document_sha256": sha256,
             "identity": identity,
         }
-        with self._transaction():
+        with self.transaction():
             first = self.live(identity)
             if first is None:
                 state, note = State.STABLE, f"profile {profile}"
@@ -140,6 +132,11 @@ class Journal:
                 note = f"the same as {shown(first.path)} ({first.state}): not worked on twice"
                 values |= {"duplicate_of": first.id, "message": note}
             after = self._move(job, state, note, values)
+            self._connection.execute("DELETE FROM media WHERE job = ?", (job.id,))
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO media VALUES (?, ?, ?, ?)",
+                [(job.id, stored(m.path), m.size_bytes, m.modified_ns) for m in media],
+            )
         tell(after, job.state, note)
         return after
 
@@ -171,9 +168,24 @@ class Journal:
             values |= {"size_bytes": sighting.size_bytes, "modified_ns": sighting.modified_ns}
         return self._change(job, State.FAILED, why, values)
 
+    def cancel(self, job: Job) -> Job:
+        """Somebody does not want it any more."""
+        note = "cancelled on request"
+        return self._change(job, State.CANCELLED, note, {"message": note})
+
+    def look_again(self, job: Job, why: str) -> Job:
+        """The document is to be looked into again, as if it had just been dropped."""
+        values: dict[str, object] = dict.fromkeys(("identity", "slot", "cleaned", "failed"))
+        return self._change(job, State.SEEN, why, {**values, "message": ""})
+
+    def forget(self, job: Job) -> Job:
+        """Out of all lists; dropped again, its content is worked on again."""
+        values = {"identity": None, "filed": None}
+        return self._change(job, State.FORGOTTEN, "forgotten on request", values)
+
     def gone(self, job: Job, why: str) -> Job:
         """The document is there no more. Drops of the same content elsewhere step in for it."""
-        with self._transaction():
+        with self.transaction():
             after = self._move(job, State.GONE, why, {"message": why})
             heirs = self._select("current AND state = 'duplicate' AND duplicate_of = ?", job.id)
             note = f"steps in for {shown(job.path)}"
@@ -199,7 +211,7 @@ class Journal:
     def _change(
         self, job: Job, state: State, note: str, values: Mapping[str, object] | None = None
     ) -> Job:
-        with self._transaction():
+        with self.transaction():
             after = self._move(job, state, note, values or {})
         tell(after, job.state, note)
         return after
@@ -220,6 +232,8 @@ class Journal:
                 f"The journal was changed by somebody else: {shown(job.path)} is no longer "
                 f"{job.state}. Let one daemon watch {self._path.parent.parent}."
             )
+        if job.state is State.WORKING:
+            self._connection.execute("DELETE FROM progress WHERE job = ?", (job.id,))
         return self._note(job.id, state, note)
 
     def _note(self, job_id: int, state: State, note: str) -> Job:
@@ -230,46 +244,9 @@ class Journal:
         return self.job(job_id)
 
     def _select(self, where: str, *values: object) -> list[Job]:
-        with self._guarded():
-            rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values
-            ).fetchall()
-        return [_job(row) for row in rows]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._guarded():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise NoSpace(
-                    f"No space for the journal {self._path}. Free some; watching goes on by itself."
-                ) from error
-            raise WatchError(
-                f"The journal {self._path} cannot be used ({error}). "
-                "Check that its disk is there and writable."
-            ) from error
-
-
-def _stored(path: str) -> str | bytes:
-    """Names that are no valid Unicode (old discs, old archives) are kept as bytes."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return path
+        return [
+            _job(row) for row in self.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
+        ]
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -75,6 +75,11 @@ def is_temporary(name: str) -> bool:
     )
 
 
+def is_bundle(name: str) -> bool:
+    """Whether a folder of that name is one document."""
+    return PurePath(name).suffix.casefold() in BUNDLES
+
+
 def is_media(name: str) -> bool:
     """Whether the name is one of sound, picture or an editor's peak file."""
     return _MEDIA.search(name) is not None

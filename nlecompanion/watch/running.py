@@ -6,10 +6,11 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from nlecompanion.errors import DeliveryError, Interrupted, NleCompanionError, NoSpace, NotWritable
+from nlecompanion.media.disk import FULL_ERRNOS
 from nlecompanion.watch.contract import (
     Clock,
     JobResult,
@@ -19,8 +20,10 @@ from nlecompanion.watch.contract import (
 )
 from nlecompanion.watch.digest import one_line, sha256_of, unexpected
 from nlecompanion.watch.filing import delivery_error, file_failure, file_note, withdraw_failure
+from nlecompanion.watch.guard import Guard
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.layout import WatchFolder
+from nlecompanion.watch.media import away, look_again
 from nlecompanion.watch.names import delivery_name, shown
 from nlecompanion.watch.states import Job, State
 
@@ -45,6 +48,15 @@ class Runner:
         self._clock = clock
         # Monotonic, so not in the journal: after a restart parked jobs are tried at once.
         self._parked_until_s: dict[int, float] = {}
+
+    def adopt(self, work: Work, settings: WatchSettings) -> None:
+        """From now on with these."""
+        self._work, self._settings = work, settings
+
+    def hurry(self, job_ids: Collection[int]) -> None:
+        """Parked jobs of these numbers are due now."""
+        for job_id in job_ids:
+            self._parked_until_s.pop(job_id, None)
 
     def recover(self) -> None:
         """Settles jobs that stand as `working` although nobody works: the process was killed."""
@@ -73,26 +85,45 @@ class Runner:
         if why := self._why_gone(job):
             self._journal.gone(job, why)
             return
+        if why := self._why_closed(job):
+            self._park(job, why)
+            return
+        media = self._journal.media(job.id)
+        now = look_again(media, self._document(job))
+        if lost := away(media, now):
+            self._park(job, _away_line(lost))
+            return
+        if now != tuple(media):
+            self._journal.look_again(job, "its media have changed since it was looked into")
+            return
         keeps_slot = job.slot is not None and not self._is_handed_back(job)
         slot = job.slot if keeps_slot and job.slot is not None else self._free_slot(job)
         job = self._journal.start(job, slot)
+        guard = Guard(self._journal, job, self._document(job), media, self._clock, should_stop)
         try:
-            result = self._work(self._order(job, should_stop))
+            result = self._work(self._order(job, guard))
         except Exception as error:
             self._clear_staging(job)
-            self._after_error(job, error, should_stop)
+            self._after_error(job, error, guard)
         else:
             self._clear_staging(job)
             self._after_work(job, result)
 
-    def _order(self, job: Job, should_stop: Callable[[], bool]) -> WorkOrder:
+    def _order(self, job: Job, guard: Guard) -> WorkOrder:
         staging = self._staging(job)
         self._clear_staging(job)
         try:
             staging.mkdir()
         except OSError as error:
             raise delivery_error(error, self._places.working) from error
-        return WorkOrder(self._document(job), job.profile, self._out(job), staging, should_stop)
+        return WorkOrder(
+            self._document(job),
+            job.profile,
+            self._out(job),
+            staging,
+            guard.should_stop,
+            guard.note_progress,
+        )
 
     def _after_work(self, job: Job, result: JobResult) -> None:
         message = one_line(result.message)
@@ -109,12 +140,18 @@ class Runner:
             return
         self._finish(job, message, result.cleaned, result.failed)
 
-    def _after_error(self, job: Job, error: Exception, should_stop: Callable[[], bool]) -> None:
+    def _after_error(self, job: Job, error: Exception, guard: Guard) -> None:
         if self._is_handed_back(job):
             logger.warning("%s: after the delivery: %s", shown(job.path), one_line(error))
             self._finish(job, "delivered", None, None)
-        elif isinstance(error, Interrupted) and should_stop():
+        elif isinstance(error, Interrupted) and guard.is_cancelled:
+            self._journal.cancel(job)
+        elif isinstance(error, Interrupted) and guard.is_stopped:
             self._journal.put_back(job, "stopped on request")
+        elif why := self._why_closed(job):
+            self._park(job, why)
+        elif lost := guard.lost_media():
+            self._park(job, _away_line(lost))
         elif _may_pass(error):
             self._park(job, one_line(error))
         elif why := self._why_gone(job):
@@ -141,7 +178,8 @@ class Runner:
 
     def _park(self, job: Job, why: str) -> None:
         self._parked_until_s[job.id] = self._clock.monotonic_s() + self._settings.retry_parked_s
-        self._journal.park(job, why)
+        if job.state is not State.PARKED:  # tried again in vain is no change
+            self._journal.park(job, why)
 
     def _due_s(self, job: Job, now_s: float) -> float:
         return self._parked_until_s.get(job.id, now_s) if job.state is State.PARKED else now_s
@@ -155,6 +193,21 @@ class Runner:
         except (OSError, NleCompanionError):
             return ""  # it is there; what is wrong with it is for the work to say
         return "" if same else "was changed before it was worked on"
+
+    def _why_closed(self, job: Job) -> str:
+        """Empty while the document can be read."""
+        try:
+            sha256_of(self._document(job))
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return (
+                f"{shown(job.path)} cannot be read now ({error.strerror}). Give this user the "
+                "right to read it, or mount its disk; the work goes on by itself."
+            )
+        except NleCompanionError:
+            return ""  # what is wrong with it is for the work to say
+        return ""
 
     def _free_slot(self, job: Job) -> str:
         """A name that no delivery has or had."""
@@ -195,8 +248,16 @@ class Runner:
             logger.warning("%s could not be removed: %s", staging, error)
 
 
+def _away_line(lost: Sequence[str]) -> str:
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return (
+        f"{shown(lost[0])}{more} went away. Mount its disk or put it back; "
+        "the work goes on by itself."
+    )
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether the same work may succeed later, with nothing changed in the document."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return error.errno in FULL_ERRNOS | {errno.EACCES, errno.EPERM, errno.EROFS}
     return isinstance(error, NoSpace | NotWritable | Interrupted)

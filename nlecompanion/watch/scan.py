@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from nlecompanion.errors import WatchError
-from nlecompanion.watch.names import BUNDLES, is_companion, is_media, is_temporary
+from nlecompanion.watch.names import is_bundle, is_companion, is_media, is_temporary
 from nlecompanion.watch.stability import Sighting
+
+#: As much as an integer of SQLite holds.
+_STAMP_BYTES = 7
+#: Folders in folders beyond this are not looked into: each costs a level of the stack.
+_MAX_DEPTH = 100
 
 
 @dataclass(slots=True)
@@ -57,6 +65,9 @@ def _look_at(entries: list[os.DirEntry[str]], below: str, scan: Scan) -> None:
         if is_temporary(entry.name):
             continue
         path = f"{below}{entry.name}"
+        if path.count("/") >= _MAX_DEPTH:
+            scan.unreadable[path] = f"lies more than {_MAX_DEPTH} folders deep"
+            continue
         try:
             inside = _look_at_one(entry, path, scan)
         except FileNotFoundError:
@@ -72,8 +83,8 @@ def _look_at_one(entry: os.DirEntry[str], path: str, scan: Scan) -> list[os.DirE
     if entry.is_symlink():
         scan.left_out[path] = "is a link; drop the document itself"
     elif entry.is_dir(follow_symlinks=False):
-        if PurePath(entry.name).suffix.casefold() in BUNDLES:
-            scan.left_out[path] = "is a bundle folder; export the timeline as a single file"
+        if is_bundle(entry.name):
+            scan.found.append(_bundle(Path(entry.path), path))
         else:
             return _entries(Path(entry.path))
     else:
@@ -89,10 +100,35 @@ def _look_at_one(entry: os.DirEntry[str], path: str, scan: Scan) -> list[os.DirE
     return []
 
 
+def _bundle(folder: Path, path: str) -> Sighting:
+    """A folder that is one document: the size of all its files, and a number for their times.
+
+    The latest time would not do: a file may be replaced by an older one.
+    """
+    size_bytes, digest = 0, hashlib.sha256()
+    for name, seen in _inside(folder):
+        size_bytes += 0 if stat.S_ISDIR(seen.st_mode) else seen.st_size
+        digest.update(os.fsencode(name) + b"\0%d %d " % (seen.st_size, seen.st_mtime_ns))
+    return Sighting(path, size_bytes, int.from_bytes(digest.digest()[:_STAMP_BYTES], "big"))
+
+
+def _inside(folder: Path, depth: int = 0) -> Iterator[tuple[str, os.stat_result]]:
+    """Everything below a folder, in order of name, without following links."""
+    if depth >= _MAX_DEPTH:
+        raise OSError(errno.ENAMETOOLONG, f"more than {_MAX_DEPTH} folders deep")
+    for entry in _entries(folder):
+        seen = entry.stat(follow_symlinks=False)
+        yield entry.name, seen
+        if stat.S_ISDIR(seen.st_mode):
+            yield from _inside(Path(entry.path), depth + 1)
+
+
 def sighting_of(inbox: Path, path: str) -> Sighting | None:
-    """The file as it is now; None where it has gone or cannot be looked at."""
+    """The document as it is now; None where it has gone or cannot be looked at."""
     try:
         seen = (inbox / path).stat(follow_symlinks=False)
+        if stat.S_ISDIR(seen.st_mode):
+            return _bundle(inbox / path, path)
     except OSError:
         return None
     return Sighting(path, seen.st_size, seen.st_mtime_ns)

@@ -48,6 +48,59 @@ MIGRATIONS = (
     );
     CREATE INDEX changes_by_job ON changes (job);
     """,
+    # `cancelled` and `forgotten` join the states; SQLite changes a CHECK only by a new table
+    # (https://www.sqlite.org/lang_altertable.html, section 7). What other processes ask for stands
+    # in `requests` until it has its answer; `media` is what a document used when it was taken.
+    """
+    CREATE TABLE jobs_2 (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL,
+        current INTEGER NOT NULL DEFAULT 1,
+        size_bytes INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('seen', 'stable', 'queued', 'working', 'delivering',
+            'done', 'failed', 'parked', 'duplicate', 'gone', 'cancelled', 'forgotten')),
+        profile TEXT NOT NULL DEFAULT '',
+        document_sha256 TEXT,
+        identity TEXT,
+        duplicate_of INTEGER REFERENCES jobs (id),
+        slot TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        cleaned INTEGER,
+        failed INTEGER,
+        message TEXT NOT NULL DEFAULT '',
+        filed TEXT
+    );
+    INSERT INTO jobs_2 SELECT * FROM jobs;
+    DROP TABLE jobs;
+    ALTER TABLE jobs_2 RENAME TO jobs;
+    CREATE UNIQUE INDEX one_current_row_a_path ON jobs (path) WHERE current;
+    CREATE UNIQUE INDEX one_live_job_an_identity ON jobs (identity)
+        WHERE state IN ('stable', 'queued', 'working', 'delivering', 'done', 'parked');
+    CREATE INDEX jobs_by_state ON jobs (state);
+    CREATE TABLE media (
+        job INTEGER NOT NULL REFERENCES jobs (id),
+        path TEXT NOT NULL,
+        size_bytes INTEGER,
+        modified_ns INTEGER,
+        PRIMARY KEY (job, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL REFERENCES jobs (id),
+        what TEXT NOT NULL CHECK (what IN ('retry', 'cancel', 'forget')),
+        at_s REAL NOT NULL,
+        answer TEXT
+    );
+    CREATE INDEX requests_waiting ON requests (id) WHERE answer IS NULL;
+    CREATE TABLE progress (
+        job INTEGER PRIMARY KEY REFERENCES jobs (id),
+        done_s REAL NOT NULL,
+        total_s REAL NOT NULL,
+        what TEXT NOT NULL,
+        at_s REAL NOT NULL
+    );
+    """,
 )
 
 
@@ -64,6 +117,8 @@ def open_journal(path: Path) -> sqlite3.Connection:
     try:
         _configure(connection, path)
         _migrate(connection, path)
+        # Only now: while a table is made anew, others refer to what is not there.
+        connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error as error:
         connection.close()
         raise _unusable(path, error) from error
@@ -82,23 +137,35 @@ def _configure(connection: sqlite3.Connection, path: Path) -> None:
         )
     # FULL: after a power cut a lost "working" would let a finished delivery be made again.
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
     (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if health != "ok":
         raise sqlite3.DatabaseError(health)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    """Runs the scripts that are missing, each as a transaction; of two processes one runs them."""
+    while (version := _version(connection)) < len(MIGRATIONS):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _version(connection) == version:
+                for statement in MIGRATIONS[version].split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
     if version > len(MIGRATIONS):
         raise WatchError(
             f"The journal {path} has schema {version}, this version knows {len(MIGRATIONS)}: "
             "a newer nlecompanion wrote it. Update nlecompanion."
         )
-    for number in range(version, len(MIGRATIONS)):
-        # executescript commits by itself, so the transaction stands inside the script.
-        script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT"
-        connection.executescript(script)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> WatchError:

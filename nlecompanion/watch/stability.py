@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A file as a scan saw it; `path` is relative to the inbox, with `/`."""
+    """A document as a scan saw it; `path` is relative to the inbox, with `/`.
+
+    Of a bundle, `size_bytes` counts all its files and `modified_ns` is a number made of their names
+    and times: another one where anything has changed.
+    """
 
     path: str
     size_bytes: int

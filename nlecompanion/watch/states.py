@@ -5,6 +5,7 @@
       ├─► duplicate                  ▼ │                      gone
       └─► failed, gone              parked
 
+On request: whatever is still to be done ─► cancelled; what has ended ─► seen (retry) or forgotten.
 `queued` and `delivering` are known to the journal and not used yet.
 """
 
@@ -33,6 +34,8 @@ class State(StrEnum):
     PARKED = "parked"
     DUPLICATE = "duplicate"
     GONE = "gone"
+    CANCELLED = "cancelled"
+    FORGOTTEN = "forgotten"
 
 
 #: A second drop of the same content is not worked on beside one of these.
@@ -54,20 +57,37 @@ OPEN = (
     State.PARKED,
 )
 
+#: What has come to its end, and can be forgotten.
+ENDED = (State.DONE, State.FAILED, State.DUPLICATE, State.GONE, State.CANCELLED)
+
 #: The changes that there are.
 NEXT: dict[State, frozenset[State]] = {
-    State.SEEN: frozenset({State.STABLE, State.DUPLICATE, State.FAILED, State.GONE}),
-    State.STABLE: frozenset({State.QUEUED, State.WORKING, State.GONE}),
-    State.QUEUED: frozenset({State.STABLE, State.WORKING, State.GONE}),
+    State.SEEN: frozenset(
+        {State.STABLE, State.DUPLICATE, State.FAILED, State.GONE, State.CANCELLED}
+    ),
+    State.STABLE: frozenset(
+        {State.SEEN, State.QUEUED, State.WORKING, State.PARKED, State.GONE, State.CANCELLED}
+    ),
+    State.QUEUED: frozenset({State.STABLE, State.WORKING, State.GONE, State.CANCELLED}),
     State.WORKING: frozenset(
-        {State.STABLE, State.DELIVERING, State.DONE, State.FAILED, State.PARKED, State.GONE}
+        {
+            State.STABLE,
+            State.DELIVERING,
+            State.DONE,
+            State.FAILED,
+            State.PARKED,
+            State.GONE,
+            State.CANCELLED,
+        }
     ),
     State.DELIVERING: frozenset({State.STABLE, State.DONE, State.FAILED, State.PARKED}),
-    State.PARKED: frozenset({State.WORKING, State.GONE}),
-    State.DUPLICATE: frozenset({State.SEEN}),
-    State.DONE: frozenset(),
-    State.FAILED: frozenset(),
-    State.GONE: frozenset(),
+    State.PARKED: frozenset({State.SEEN, State.WORKING, State.GONE, State.CANCELLED}),
+    State.DUPLICATE: frozenset({State.SEEN, State.FORGOTTEN}),
+    State.DONE: frozenset({State.SEEN, State.FORGOTTEN}),
+    State.FAILED: frozenset({State.SEEN, State.FORGOTTEN}),
+    State.GONE: frozenset({State.FORGOTTEN}),
+    State.CANCELLED: frozenset({State.SEEN, State.FORGOTTEN}),
+    State.FORGOTTEN: frozenset(),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from lxml import etree
+from testkit import otio_json
 from testkit.fcp7xml import Clip, Media, Track, premiere_xml
 from testkit.speech import RATE_HZ, speech
 from testkit.watching import Bench
@@ -176,3 +178,30 @@ def test_what_was_offline_goes_to_failed_and_is_done_when_dropped_again(
         bench.drop("once more.xml", content)
         bench.settle(daemon)
     assert bench.lying("done") == ["once more"]
+
+
+def test_a_bundle_folder_is_one_job_with_its_own_media(bench: Bench) -> None:
+    def dropped(name: str) -> Path:
+        bundle = bench.root / "inbox" / name
+        (bundle / "media").mkdir(parents=True)
+        media = otio_json.media("media/take.wav", start=0.0, duration=125.0, rate=25.0)
+        clip = otio_json.clip(10.0, 100, 25.0, reference=media)
+        otio_json.write(
+            bundle / "content.otio", otio_json.timeline([otio_json.track([clip])], 25.0, "Cut")
+        )
+        soundfile.write(bundle / "media" / "take.wav", speech(5, 2), RATE_HZ, "PCM_16")
+        os.utime(bundle / "media" / "take.wav", ns=(10**9, 10**9))
+        return bundle
+
+    first = dropped("Cut.otiod")
+    with bench.daemon(**settings_of(bench)) as daemon:
+        bench.settle(daemon)
+        assert bench.lying("done") == ["Cut"]
+        assert (bench.root / "done" / "Cut" / "Cut clean.otiod" / "content.otio").is_file()
+        dropped("Cut again.otiod")
+        bench.settle(daemon)
+        assert bench.states()["Cut again.otiod"] == ["duplicate"]
+        os.utime(first / "media" / "take.wav", ns=(2 * 10**9, 2 * 10**9))
+        bench.settle(daemon)
+    assert bench.states()["Cut.otiod"] == ["done", "done"], "other media are another job"
+    assert bench.lying("done") == ["Cut", "Cut 2"]

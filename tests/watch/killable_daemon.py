@@ -28,8 +28,9 @@ def work(order: WorkOrder) -> JobResult:
     return JobResult(order.out, 1, 0, "1 use cleaned")
 
 
-def check(document: Path) -> object:
-    return document.stat()
+def check(document: Path) -> tuple[Path, ...]:
+    document.stat()
+    return ()
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def test_a_failed_copy_that_is_completed_later_is_worked_on(bench: Bench) -> Non
 
 
 def test_a_document_that_never_will_parse_fails_at_once(bench: Bench) -> None:
-    def refuse(document: Path) -> None:
+    def refuse(document: Path) -> tuple[Path, ...]:
         raise UnsafeDocument(f"{document.name} nests 20000 deep;\n at most 200 are read.")
 
     bench.check = refuse
@@ -106,9 +106,10 @@ def test_a_document_that_never_will_parse_fails_at_once(bench: Bench) -> None:
 
 
 def test_a_fault_in_a_reader_fails_the_file_and_nothing_else(bench: Bench) -> None:
-    def fall_over(document: Path) -> None:
+    def fall_over(document: Path) -> tuple[Path, ...]:
         if document.name == "a.xml":
             raise RecursionError("too deep")
+        return ()
 
     bench.check = fall_over
     with bench.daemon() as daemon:

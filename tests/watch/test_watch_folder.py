@@ -75,7 +75,9 @@ def test_a_holder_without_a_name_is_told_all_the_same(tmp_path: Path) -> None:
 def test_locks_that_do_not_lock_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlecompanion.watch.lock._try_lock", lambda descriptor: None)
+    monkeypatch.setattr(
+        "nlecompanion.watch.lock._try_lock", lambda descriptor, *, shared=False: None
+    )
     with pytest.raises(WatchError, match="no working locks"), folder_lock(tmp_path / "lock", 0):
         pass
 

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from testkit.watching import Bench
 
 from nlecompanion.errors import NoSpace, WatchError
 from nlecompanion.watch.journal import Journal, identity_of
-from nlecompanion.watch.schema import MIGRATIONS
+from nlecompanion.watch.schema import MIGRATIONS, open_journal
 from nlecompanion.watch.stability import Sighting
 from nlecompanion.watch.states import NEXT, State
 
@@ -25,7 +26,7 @@ def test_identity_tells_all_three_parts_apart() -> None:
 def test_every_state_is_known_to_the_table_and_has_its_ways_out() -> None:
     assert set(NEXT) == set(State)
     for state in State:
-        assert f"'{state.value}'" in MIGRATIONS[0]
+        assert f"'{state.value}'" in MIGRATIONS[1]
 
 
 def test_changes_are_kept_in_order(bench: Bench) -> None:
@@ -115,3 +116,27 @@ def test_an_interrupted_migration_leaves_the_old_version(
     with Journal(path, FakeClock()) as journal:
         columns = journal._connection.execute("PRAGMA table_info(jobs)").fetchall()
     assert "fresh" not in [column[1] for column in columns]
+
+
+def test_two_that_open_a_new_journal_at_once_both_get_it(tmp_path: Path) -> None:
+    """The command `status` comes while the daemon starts."""
+    path = tmp_path / "j.sqlite3"
+    opened, troubles = [], []
+    gate = threading.Barrier(8)
+
+    def enter() -> None:
+        gate.wait()
+        try:
+            opened.append(open_journal(path))
+        except WatchError as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for connection in opened:
+        connection.close()
+    assert troubles == []
+    assert len(opened) == 8

@@ -1,12 +1,14 @@
 """What becomes of a job, by what its work does and by what happens to its document meanwhile."""
 
 import errno
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from testkit.watching import END, Bench, deliver
 
-from nlecompanion.errors import Interrupted, NoSpace, NotATimeline
+from nlecompanion.errors import Interrupted, NoSpace, NotATimeline, WatchError
 from nlecompanion.watch.contract import JobResult, WorkOrder
 
 
@@ -196,3 +198,46 @@ def test_a_document_that_brings_the_process_down_goes_to_the_end_of_the_queue(
     with bench.daemon() as daemon, pytest.raises(Killed):
         bench.turn(daemon)
     assert [order.document.name for order in bench.orders] == ["a.xml", "b.xml", "a.xml"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_a_document_that_cannot_be_read_for_a_while_is_parked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(document: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def lose(order: WorkOrder) -> JobResult:
+        monkeypatch.setattr("nlecompanion.watch.running.sha256_of", closed)
+        raise NotATimeline("a.xml cannot be read.")
+
+    bench.behaviour = lose
+    with bench.daemon() as daemon:
+        bench.drop("a.xml")
+        bench.settle(daemon)
+        assert bench.states() == {"a.xml": ["parked"]}
+        bench.turn(daemon, 60)
+        assert len(bench.orders) == 1
+        assert bench.lying("failed") == []
+        monkeypatch.undo()
+        bench.behaviour = deliver
+        bench.turn(daemon, 60)
+    assert bench.states() == {"a.xml": ["done"]}
+
+
+def test_what_was_gone_with_its_disk_is_taken_when_it_is_back(bench: Bench) -> None:
+    inbox, away = bench.root / "inbox", bench.root / "unmounted"
+
+    def unmount(order: WorkOrder) -> JobResult:
+        inbox.rename(away)
+        raise NotATimeline("a.xml is not there.")
+
+    bench.behaviour = unmount
+    with bench.daemon() as daemon:
+        bench.drop("a.xml")
+        with pytest.raises(WatchError, match="Mount it"):
+            bench.settle(daemon)
+        away.rename(inbox)
+        bench.behaviour = deliver
+        bench.settle(daemon)
+    assert bench.states() == {"a.xml": ["gone", "done"]}

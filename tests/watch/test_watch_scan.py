@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,12 +32,26 @@ def test_unfinished_files_and_system_folders_are_passed_over(tmp_path: Path) -> 
     assert (scan.found, scan.left_out, scan.unreadable) == ([], {}, {})
 
 
-def test_media_and_bundles_are_left_out_with_a_reason(tmp_path: Path) -> None:
-    fill(tmp_path, "media/take 1.wav", "cut.fcpxmld/Info.fcpxml", "CUT.OTIOD/content.otio")
+def test_media_are_left_out_with_a_reason(tmp_path: Path) -> None:
+    fill(tmp_path, "media/take 1.wav")
     scan = scan_inbox(tmp_path)
     assert scan.found == []
-    assert set(scan.left_out) == {"media/take 1.wav", "cut.fcpxmld", "CUT.OTIOD"}
-    assert "bundle" in scan.left_out["cut.fcpxmld"]
+    assert "is media" in scan.left_out["media/take 1.wav"]
+
+
+def test_a_bundle_is_one_document_with_the_size_of_all_and_notices_any_change(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, "cut.fcpxmld/Info.fcpxml", "CUT.OTIOD/content.otio", "CUT.OTIOD/media/a.wav")
+    scan = scan_inbox(tmp_path)
+    assert scan.left_out == {}
+    found = {s.path: s for s in scan.found}
+    assert {path: s.size_bytes for path, s in found.items()} == {"cut.fcpxmld": 1, "CUT.OTIOD": 2}
+    assert sighting_of(tmp_path, "CUT.OTIOD") == found["CUT.OTIOD"]
+    os.utime(tmp_path / "CUT.OTIOD" / "media" / "a.wav", ns=(5, 5))
+    assert sighting_of(tmp_path, "CUT.OTIOD") != found["CUT.OTIOD"], "an older file is a change"
+    (tmp_path / "cut.fcpxmld" / "Info.fcpxml").rename(tmp_path / "cut.fcpxmld" / "Other.fcpxml")
+    assert sighting_of(tmp_path, "cut.fcpxmld") != found["cut.fcpxmld"], "a rename is a change"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need POSIX")
@@ -71,3 +86,23 @@ def test_what_lies_in_an_unreadable_folder_is_not_taken_for_gone(tmp_path: Path)
     assert [s.path for s in scan.found] == ["b.xml"]
     assert scan.may_hold("subtitled/a.xml")
     assert not scan.may_hold("subtitled.xml")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows 260 characters")
+@pytest.mark.parametrize("top", ["a", "a.otiod"])
+def test_folders_without_end_harm_nobody(tmp_path: Path, top: str) -> None:
+    fill(tmp_path, "b.xml")
+    deep = os.open(tmp_path, os.O_RDONLY)
+    for number in range(1500):
+        name = top if number == 0 else "a"
+        os.mkdir(name, dir_fd=deep)
+        inner = os.open(name, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    scan = scan_inbox(tmp_path)
+    assert [s.path for s in scan.found] == ["b.xml"]
+    (why,) = scan.unreadable.values()
+    assert "100 folders deep" in why
+    assert sighting_of(tmp_path, top) is None or top == "a"
+    subprocess.run(["rm", "-r", str(tmp_path / top)], check=True)
