@@ -50,7 +50,7 @@ class Profile:
     hum_db: float = _number(30.0, 0, 60, "deepest notch on measured mains hum (0: off), dB")
     plosive_db: float = _number(12.0, 0, 12, "most that a plosive is turned down by (0: off), dB")
     de_echo: bool = _switch(default=True, help_text="echo is taken off where it is the problem")
-    c50_limit_db: float = _number(5.0, -10, 20, "only voices under this clarity C50 have echo, dB")
+    c50_limit_db: float = _number(10.0, -10, 20, "only voices under this clarity C50 have echo, dB")
     de_echo_db: float = _number(12.0, 0, 18, "how far late echo goes down at most, dB")
     budget_db: float = _number(18.0, 0, 60, "intensity and de-echo together, at most, dB")
     compression_ratio: float = _number(1.3, 1, 2.5, "ratio of the gentle compression (1: off)")
@@ -74,7 +74,8 @@ class Profile:
 class Settings:
     """How a job is done. `path_map` pairs (prefix in the document, prefix on this machine).
 
-    Below `search_roots`, media that are offline are looked for by name.
+    Below `search_roots`, media that are offline are looked for by name. `report_sound_mb` is the
+    most that all sounds in the report take together, MB (0: none).
     """
 
     profile: Profile = field(default_factory=Profile)
@@ -84,6 +85,7 @@ class Settings:
     path_map: tuple[tuple[str, str], ...] = ()
     media_roots: tuple[Path, ...] = ()
     search_roots: tuple[Path, ...] = ()
+    report_sound_mb: float = 12.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.handles_s <= MAX_HANDLES_S:
@@ -102,6 +104,7 @@ class Settings:
             "path_map": self.path_map,
             "media_roots": [str(root) for root in self.media_roots],
             "search_roots": [str(root) for root in self.search_roots],
+            "report_sound_mb": self.report_sound_mb,
         }
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -201,14 +204,16 @@ def _unknown_key(where: str, key: str, known: Mapping[str, Any]) -> str:
 
 
 _LISTS = ("tracks", "media_roots", "search_roots")
-_SETTING_KEYS = ("engine", "handles_s", "profile", *_LISTS, "path_map")
+_SETTING_KEYS = ("engine", "handles_s", "profile", *_LISTS, "path_map", "report_sound_mb")
+MAX_REPORT_SOUND_MB = 200
 
 
 def load_settings(path: Path) -> dict[str, Any]:
     """The values of a settings file (TOML), checked, as keyword arguments of `Settings`.
 
     Keys: `engine`, `handles_s`, `profile`, `tracks`, `media_roots` and `search_roots` (lists of
-    folders), and `path_map` (a table: prefix in the document = prefix on this machine).
+    folders), `path_map` (a table: prefix in the document = prefix on this machine) and
+    `report_sound_mb` (0 to 200).
 
     Raises:
         SettingsError: an unknown key, naming the nearest one, or a value of the wrong kind.
@@ -245,6 +250,12 @@ def _setting(file: Path, key: str, value: Any) -> Any:
     where = file.name
     if key == "handles_s" and isinstance(value, int | float) and not isinstance(value, bool):
         return handles_from(value)
+    if key == "report_sound_mb" and isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value <= MAX_REPORT_SOUND_MB:
+            raise SettingsError(
+                f"{key} in {where} must lie between 0 and {MAX_REPORT_SOUND_MB}, not {value:g}."
+            )
+        return float(value)
     if key == "profile" and isinstance(value, str):
         own = file.parent / value
         return load_profile(str(own) if own.suffix == ".toml" else value)

@@ -61,7 +61,8 @@ def cues(phrases: Sequence[Phrase], facts: TimelineFacts) -> tuple[Cue, ...]:
 
 def _reason(phrase: Phrase) -> str:
     kind = [phrase.verdict.kind.value] if phrase.verdict.kind is not None else []
-    return "; ".join([*kind, *phrase.verdict.reasons])
+    cleaner = [f"try first: {phrase.cleaner}"] if phrase.cleaner else []
+    return "; ".join([*kind, *phrase.verdict.reasons, *cleaner])
 
 
 def write_adr(

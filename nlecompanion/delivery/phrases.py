@@ -21,7 +21,8 @@ FLAGGED = frozenset({Ruling.UNFIXABLE, Ruling.WARN})
 class Phrase:
     """One phrase to subtitle or to record again; `record` counts from the first frame.
 
-    `text` is empty where no script says what is spoken.
+    `text` is empty where no script says what is spoken, `cleaner` where no cleaner source of it
+    was found.
     """
 
     use: Use
@@ -29,6 +30,7 @@ class Phrase:
     record: Span
     text: str = ""
     character: str = ""
+    cleaner: str = ""
 
 
 def flagged_phrases(reports: Sequence[UseReport], script: Sequence[Line]) -> tuple[Phrase, ...]:
@@ -44,7 +46,8 @@ def flagged_phrases(reports: Sequence[UseReport], script: Sequence[Line]) -> tup
             continue
         for span in phrase_spans(report.diagnosis.speech):
             record = Span(report.use.record.start_s + span.start_s, span.duration_s)
-            found.append(Phrase(report.use, report.verdict, record))
+            cleaner = report.proposals[0].reason if report.proposals else ""
+            found.append(Phrase(report.use, report.verdict, record, cleaner=cleaner))
     found.sort(key=lambda phrase: (phrase.record.start_s, phrase.use.id))
     return _with_text(found, script)
 
@@ -86,6 +89,7 @@ def _with_text(phrases: Sequence[Phrase], script: Sequence[Line]) -> tuple[Phras
                 phrase.record,
                 " ".join(line.text for line in lines),
                 next((line.character for line in lines if line.character), ""),
+                phrase.cleaner,
             )
         )
     return tuple(result)

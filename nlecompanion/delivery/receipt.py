@@ -15,6 +15,8 @@ from nlecompanion.engines.contract import EngineInfo
 from nlecompanion.model import (
     Delivery,
     Diagnosis,
+    Proposal,
+    SourceQuality,
     Span,
     TimelineFacts,
     UseReport,
@@ -137,6 +139,30 @@ def _use(report: UseReport, facts: TimelineFacts) -> dict[str, Any]:
             "reasons": list(report.verdict.reasons),
         },
         "evidence": None if report.evidence is None else dict(report.evidence),
+        "cleaner_sources": [_proposal(proposal) for proposal in report.proposals],
+    }
+
+
+def _proposal(proposal: Proposal) -> dict[str, Any]:
+    """Another source of the use's sound; channels count from 1, times from the file's start."""
+    return {
+        "media": str(proposal.path),
+        "channels": [channel + 1 for channel in proposal.channels],
+        "start_s": round(float(proposal.start_s), 6),
+        "offset_s": round(float(proposal.offset_s), 6),
+        "correlation": round(proposal.correlation, 3),
+        "now": _quality(proposal.now),
+        "there": _quality(proposal.there),
+        "reason": proposal.reason,
+    }
+
+
+def _quality(quality: SourceQuality) -> dict[str, Any]:
+    return {
+        "sbr_db": _rounded(quality.sbr_db),
+        "highest_hz": _rounded(quality.highest_hz),
+        "codec_damaged": quality.codec_damaged,
+        "clipped": quality.clipped,
     }
 
 
