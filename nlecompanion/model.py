@@ -377,12 +377,46 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceQuality:
+    """What one stretch of one source is worth: figures of a stretch of at most 8 s.
+
+    `sbr_db` is None where nobody is heard, `highest_hz` where it is too quiet to tell.
+    """
+
+    sbr_db: float | None
+    highest_hz: float | None
+    codec_damaged: bool
+    clipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A cleaner source of a use's sound, found by sound: offered with numbers, never swapped.
+
+    `path` as the editor's machine sees it; `channels` zero-based over all of the file's streams.
+    The use's first instant lies at `start_s` of that file, `offset_s` after its place in its own,
+    to the sample; `correlation` is that of the whitened sounds, negative where the polarity is
+    turned over.
+    """
+
+    path: PurePath
+    channels: tuple[int, ...]
+    start_s: Fraction
+    offset_s: Fraction
+    correlation: float
+    now: SourceQuality
+    there: SourceQuality
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UseReport:
     """One use's line in the receipt.
 
     `cleaned_file` plays in place of the original; `offered_file` is a best effort that lies on a
     track of its own, switched off, while the original plays on. `region` is the id under which
-    the receipt tells what was decided and done, `evidence` what the verdict rests on.
+    the receipt tells what was decided and done, `evidence` what the verdict rests on;
+    `proposals` are cleaner sources of the same sound, the best first.
     """
 
     use: Use
@@ -395,6 +429,7 @@ class UseReport:
     offered_file: str | None = None
     region: str = ""
     evidence: Mapping[str, Any] | None = None
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from nlecompanion.delivery.hand_back import RECEIPT_NAME, write_documents, write
 from nlecompanion.delivery.names import safe_stem
 from nlecompanion.delivery.paths import path_losses
 from nlecompanion.delivery.receipt import receipt
+from nlecompanion.delivery.report import write_report
 from nlecompanion.delivery.staging import Staging, disk_errors, reserve, reserve_exactly
 from nlecompanion.delivery.unpacking import room_for
 from nlecompanion.engines.threads import settle_threads
@@ -46,7 +47,7 @@ from nlecompanion.model import (
     UseReport,
 )
 from nlecompanion.plugins import engine_factory
-from nlecompanion.settings import Settings
+from nlecompanion.settings import Settings, overlaid, own_files
 from nlecompanion.timeline.choice import choose, require_tracks
 from nlecompanion.timeline.conform import (
     markers_for,
@@ -57,6 +58,7 @@ from nlecompanion.timeline.documents import read_document, recognise
 from nlecompanion.timeline.regions import plan_regions
 from nlecompanion.verdict.flags import mark_dialogue
 from nlecompanion.work import Tools, hears_speech, regions
+from nlecompanion.work.cleaner import find_cleaner
 from nlecompanion.work.hardest import find_hardest
 from nlecompanion.work.preview import (
     Preview,
@@ -143,6 +145,20 @@ def read_job(document: Path, settings: Settings, room: Path | None = None) -> Jo
     return Job(document, digest, adapter, read.facts, uses, files, regions, found.notes)
 
 
+def with_own_keys(settings: Settings, document: Path) -> tuple[Settings, tuple[Loss, ...]]:
+    """The settings with what the user's own files say about this timeline, and a note on each.
+
+    Raises:
+        SettingsError: a key or value in them that cannot be used.
+    """
+    notes = []
+    for path in own_files(document.absolute()):
+        profile, keys = overlaid(settings.profile, path)
+        settings = replace(settings, profile=profile)
+        notes.append(Loss(path.name, f"sets {', '.join(keys) or 'nothing'}"))
+    return settings, tuple(notes)
+
+
 def _digest(document: Path) -> str:
     """SHA-256 of a document; where it is a folder, of its files' digests in order of name."""
     if document.is_dir():
@@ -183,8 +199,10 @@ def _run(
     ask: Ask | None,
     room: Path | None,
 ) -> Delivery:
+    settings, own = with_own_keys(settings, document)
     factory = engine_factory(settings.engine)
     job = read_job(document, settings, room)
+    job = replace(job, notes=(*own, *job.notes))
     if not job.regions:
         return Delivery(None, None, job.facts, _marked(job, {}, settings), job.notes)
     tools = _tools(factory, settings)
@@ -204,6 +222,16 @@ def _run(
         if foreseen is not None and foreseen.failed and ask is not None and not ask(foreseen):
             raise Interrupted("Stopped after the preview")
         worked = work_regions(job.regions, job.uses, tools, settings.profile, where, watcher)
+        cleaner = find_cleaner(
+            worked.reports,
+            job.regions,
+            job.files.values(),
+            settings,
+            tools.main,
+            lambda what: watcher(Progress(1.0, 1.0, what)),
+        )
+        worked.reports = cleaner.told(worked.reports)
+        worked.losses += cleaner.notes
         marked = _marked(job, worked.reports, settings)
         if not worked.clips and not worked.offers:
             return Delivery(None, None, job.facts, marked, (*job.notes, *worked.losses))
@@ -228,6 +256,7 @@ def preview(
     Raises:
         DocumentError, EngineError, MediaError, DeliveryError, Interrupted: as `run`.
     """
+    settings, _ = with_own_keys(settings, document)
     factory = engine_factory(settings.engine)
     with room_for(document) as room:
         job = read_job(document, settings, room)
@@ -314,6 +343,10 @@ def _deliver(
         plan=plan,
         regions=worked.accounts,
     )
+    missing = write_report(
+        delivery, document.name, settings, tools.main.info, job.regions, staging.folder
+    )
+    delivery = replace(delivery, losses=(*delivery.losses, *missing))
     write_receipt(
         receipt(
             delivery,

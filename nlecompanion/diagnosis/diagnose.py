@@ -55,6 +55,9 @@ def diagnose(use: Use, region: Region, measures: RegionMeasures) -> Diagnosis:
     if measures.voice_powers is not None and measures.background_powers is not None:
         voice_db = level_db(measures.voice_powers, speaking)
         background_db = level_db(measures.background_powers, speaking)
+    if not speech:
+        # Nobody is heard: then all of it is background.
+        background_db = level_db(measures.powers, hops_of([window], measures.powers.size))
     split_db = None if voice_db is None or background_db is None else voice_db - background_db
     gaps_db = _over_gaps_db(measures.powers, speaking, window)
     return Diagnosis(

@@ -20,6 +20,11 @@ STEP_S = Fraction(4)
 ENOUGH_SPEECH_S = Fraction(1)
 #: Beyond these a ratio says only "hopeless" or "clean".
 _RATIO_DB = (-20.0, 25.0)
+#: A mixture does not get quieter by somebody speaking.
+_GAPS_DB = (0.0, 25.0)
+#: Weights of the place between these limits, of what the detector hears, and offsets.
+_BY_SPLIT = (0.613, 0.46)
+_BY_MIXTURE = (0.324, 0.341, 0.392)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,7 @@ class Moment:
 
     `sbr_db`: ratio of speech to background in it, from the split where there is one, else speech
     against gaps of the mixture; None where it cannot be told. `heard`: the speech detector's 90th
-    percentile on the mixture, 0 to 1: what hides a voice from it hides it from people as well.
-    `hardness`: 0 (clean) to 1 (hopeless).
+    percentile on the mixture, 0 to 1. `hardness`: 0 (clean) to 1 (hopeless).
     """
 
     span: Span
@@ -88,7 +92,9 @@ def _moment(track: Track, window: Span) -> Moment:
     ]
     heard = float(np.percentile(chances, 90)) if chances.size else 0.0
     speech_s = float(sum((span.duration_s for span in speech), Fraction(0)))
-    return Moment(window, speech_s, sbr_db, heard, hardness(sbr_db, heard))
+    split = track.voice is not None
+    hard = hardness(sbr_db) if split else hardness_unsplit(sbr_db, heard)
+    return Moment(window, speech_s, sbr_db, heard, hard)
 
 
 def _ratio_db(track: Track, first: int, speaking: NDArray[np.bool_]) -> float | None:
@@ -115,13 +121,25 @@ def _over_db(
     )
 
 
-def hardness(sbr_db: float | None, heard: float) -> float:
-    """0 (clean) to 1 (hopeless), from both measures.
+def hardness(sbr_db: float | None) -> float:
+    """0 (clean) to 1 (hopeless), from the ratio of a split.
 
     One minus the STOI (Taal et al. 2011) of the untouched mixture against the clean voice, as
-    least squares over the calibration part of `tests/benchmarks/judgement.py` predict it.
+    least squares over the calibration part of `tests/benchmarks/judgement.py` predict it. What the
+    detector says adds nothing here: it hears less where somebody speaks little, too.
     """
-    low_db, high_db = _RATIO_DB
-    ratio_db = low_db if sbr_db is None else min(max(sbr_db, low_db), high_db)
-    clean = (ratio_db - low_db) / (high_db - low_db)
-    return float(1 - np.clip(0.367 + 0.472 * clean + 0.194 * heard, 0, 1))
+    clean, offset = _BY_SPLIT
+    return float(1 - np.clip(offset + clean * _within(sbr_db, _RATIO_DB), 0, 1))
+
+
+def hardness_unsplit(gaps_db: float | None, heard: float) -> float:
+    """The same before there is a split: from speech against gaps, and what the detector says."""
+    clean, by_heard, offset = _BY_MIXTURE
+    return float(1 - np.clip(offset + clean * _within(gaps_db, _GAPS_DB) + by_heard * heard, 0, 1))
+
+
+def _within(ratio_db: float | None, limits_db: tuple[float, float]) -> float:
+    """The ratio's place between the limits, 0 to 1; 0 where it is not known."""
+    low_db, high_db = limits_db
+    held_db = low_db if ratio_db is None else min(max(ratio_db, low_db), high_db)
+    return (held_db - low_db) / (high_db - low_db)

@@ -5,8 +5,8 @@ from __future__ import annotations
 #: Weights by least absolute error against known ratios, on the calibration part of
 #: `tests/benchmarks/judgement.py`: a split takes the quietest parts of a voice for background and
 #: the voice-like parts of a background for voice, so its range is too wide.
-_BOTH = (0.717, 0.307, -0.14)
-_SPLIT_ALONE = (0.847, 1.66)
+_BOTH = (0.798, 0.265, -0.01)
+_SPLIT_ALONE = (0.907, 1.12)
 _SPLIT_DB = (-25.0, 25.0)
 _GAPS_DB = (-10.0, 30.0)
 

@@ -141,6 +141,8 @@ def _marker(report: UseReport) -> TimelineMarker | None:
     if verdict is None or report.left_alone is not None:
         return None
     comment = f"{where}: {'; '.join(verdict.reasons)}"
+    if report.proposals:
+        comment += f". A cleaner source: {report.proposals[0].reason}."
     if verdict.ruling is Ruling.UNFIXABLE:
         kind = verdict.kind or Unfixable.MASKED
         return TimelineMarker(

@@ -68,6 +68,7 @@ def judge(case: Case, profile: Profile) -> Verdict:
                 f"{_WORDS[kind]}: {where}",
                 f"the risk that words are lost at any intensity is {100 * chance:.0f} % "
                 f"({100 * profile.unfixable_risk:.0f} % is the limit)",
+                *_coded(case),
                 "subtitle it, record it again, or switch the best effort on",
             ),
             kind,
@@ -76,7 +77,17 @@ def judge(case: Case, profile: Profile) -> Verdict:
     doubts = _doubts(case, profile, chance)
     ruling = Ruling.WARN if doubts else Ruling.DELIVER
     kind_near = kind_of(case) if chance >= profile.warn_risk else None
-    return Verdict(ruling, (where, *doubts), kind_near, chance)
+    named = _coded(case) if doubts else ()
+    return Verdict(ruling, (where, *doubts, *named), kind_near, chance)
+
+
+def _coded(case: Case) -> tuple[str, ...]:
+    """A source that a lossy codec has been at is named: there may be a better one of it."""
+    bandwidth = case.findings.bandwidth
+    if bandwidth is None or not bandwidth.codec_damaged:
+        return ()
+    reach_khz = bandwidth.highest_hz / 1000
+    return (f"its source is codec-damaged ({reach_khz:.1f} kHz, as an export for the web has)",)
 
 
 _WORDS = {

@@ -51,11 +51,15 @@ class Bet:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The window that decided and where the ladder ended on it."""
+    """The window that decided and where the ladder ended on it.
+
+    `untouched`: its readability before anything is done, None where it cannot be measured.
+    """
 
     moment: Moment
     climb: Climb
     bet: Bet
+    untouched: float | None = None
 
     @property
     def intensity_db(self) -> float:
@@ -88,7 +92,7 @@ def decide(
     moment, spectra = min(heard, key=lambda pair: _untouched(pair[1]))
     found = climb_for(spectra, profile)
     bet = _bet(found, moment, apart(windows), measured, take, voice, region.rate_hz)
-    return Decision(moment, found, bet)
+    return Decision(moment, found, bet, readability(voice_bands(spectra), 0.0).mean)
 
 
 def evidence_for(

@@ -76,6 +76,7 @@ class Treated:
                 "windows_compared": bet.windows,
                 "worst_start_s": round(float(bet.worst.start_s), 3),
                 "worst_readability": _short(bet.worst_mean),
+                "untouched_readability": _short(decision.untouched),
             },
             "ladder": climb_values(decision.climb),
             "rumble": self.steps.rumble.receipt_values(),
@@ -124,7 +125,7 @@ def treat(
     with ScratchAudio.create(target.scratch_folder / "mixed.f32", rate_hz, channels) as mixed:
         heard = _Heard(rate_hz, channels, layout_of(region))
         gain = np.float32(gain_from_db(-climb.intensity_db))
-        for stems in chain.run(_stems(region, take, voice)):
+        for stems in chain.run(heard.recorded(_stems(region, take, voice))):
             block = stems.voice + gain * stems.background
             mixed.append(block)
             heard.push(stems, block)
@@ -140,11 +141,14 @@ def treat(
         key, found = _tone_of(region, measured, take, tones)
         before = _raised(heard.floor.finish(measured.speech), level.gain_db)
         speech_db = heard.speech_level_db(measured.speech)
+        own_db, treated_db = heard.own_floors_db(measured.speech)
         tone = plan_room_tone(
             found,
             before,
             tone_limits(profile),
             None if speech_db is None else speech_db + level.gain_db,
+            None if treated_db is None else treated_db + level.gain_db,
+            0.0 if own_db is None or treated_db is None else treated_db + level.gain_db - own_db,
         )
         written = _write(
             _Sheet(region, measured, profile, engine, climb.intensity_db, level, tone, target),
@@ -170,13 +174,28 @@ class _Heard:
     def __init__(self, rate_hz: int, channels: int, layout: str) -> None:
         self.stems = StemLoudnessMeter(rate_hz, channels, layout)
         self.floor = FloorMeter(rate_hz, channels)
+        self._own = FloorMeter(rate_hz, channels), FloorMeter(rate_hz, channels)
         self._levels = LevelMeter(rate_hz)
+
+    def recorded(self, stems: Iterator[Stems]) -> Iterator[Stems]:
+        """Passes the stems on, as they were recorded."""
+        for block in stems:
+            self._own[0].push(block.voice + block.background)
+            yield block
 
     def push(self, stems: Stems, mixed: Samples) -> None:
         """Takes the next block."""
         self.stems.push(stems)
         self.floor.push(mixed)
+        self._own[1].push(stems.voice + stems.background)
         self._levels.push(mixed)
+
+    def own_floors_db(self, speech: Sequence[Span]) -> tuple[float | None, float | None]:
+        """The recording's own floor, and what the chain makes of it with nothing turned down."""
+        recorded, treated = (meter.finish(speech) for meter in self._own)
+        if recorded is None or treated is None:
+            return None, None
+        return recorded.level_db, treated.level_db
 
     def speech_level_db(self, speech: Sequence[Span]) -> float | None:
         """Level of the mix while somebody speaks, dBFS."""
@@ -222,7 +241,9 @@ def _tone_of(
         key,
         background_kind=None if kind is None else kind.kind.value,
     )
-    if isinstance(found, RoomTone) or known is None:
+    # One found in gaps replaces one that was estimated; of two estimates the first stays.
+    keeps = isinstance(known, RoomTone) and known.rate_hz == region.rate_hz
+    if not keeps or (isinstance(found, RoomTone) and not found.estimated):
         tones[key] = found
     return key, tones[key]
 
