@@ -28,10 +28,14 @@ def choose_method(
     """By the ratio of speech to background, measured over frames with speech.
 
     Well above the background a model has little to win and a voice to lose; far below it the
-    result is the best that can be done, and a person must judge it.
+    result is the best that can be done, and a person must judge it. None, where nobody is heard
+    in the mixture or in the voice that a split finds in it, is as far below as it gets.
     """
     if sbr_db is None:
-        return Route(Method.SEPARATE, ("the ratio of speech to background could not be measured",))
+        return Route(
+            Method.HOSTILE,
+            ("nobody is heard above the background; only a best effort is possible",),
+        )
     told = f"speech stands {sbr_db:.1f} dB above its background"
     if sbr_db < 0:
         told = f"speech lies {-sbr_db:.1f} dB below its background"

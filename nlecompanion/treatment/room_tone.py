@@ -36,13 +36,17 @@ class RoomToneLimits:
     """What the profile says about room tone.
 
     `lowered_db`: how far under the original's floor the target lies. `below_speech_db`: how far
-    under the speech it lies at least. `least_dbfs`: nothing in a region may be quieter (the issue's
-    -80 dBFS and room for noise to fluctuate). `lowest_hz`: below it, rumble, no tone is added.
+    under the speech it lies at least: from 15 dB on a band of speech counts as audible in full
+    (ANSI S3.5-1997, 5.7). `estimated_below_speech_db`: the same for a tone that was not heard in
+    gaps and may hold some of the music that the intensity is to turn down. `least_dbfs`: nothing in
+    a region may be quieter (-80 dBFS, and room for noise to fluctuate). `lowest_hz`: below it,
+    rumble, no tone is added.
     """
 
     enabled: bool = True
     lowered_db: float = 6.0
-    below_speech_db: float = 30.0
+    below_speech_db: float = 20.0
+    estimated_below_speech_db: float = 30.0
     least_dbfs: float = -77.0
     lowest_hz: float = 90.0
 
@@ -88,19 +92,22 @@ def plan_room_tone(
     limits: RoomToneLimits,
     speech_level_db: float | None = None,
     own_floor_db: float | None = None,
+    raised_db: float = 0.0,
 ) -> RoomTonePlan:
     """What is missing to the target.
 
     `left` is the floor of the mix at the chosen intensity, before this step (`FloorMeter`), None
     where there is none; `speech_level_db` the level of the speech in the mix, `own_floor_db` that
     of the floor of this region's original, which a tone shared with others never exceeds; dBFS.
+    `raised_db` is by how much compression and level have raised the floor: what is left in a
+    neighbour at the least intensity was raised like that too, and the target goes with it.
     """
     if not limits.enabled:
         return RoomTonePlan("the profile needs no room tone")
     if isinstance(found, NoRoomTone):
         return RoomTonePlan(f"no room tone: {found.reason}")
     tone_db = np.asarray(found.band_db)
-    target_db = tone_db + _shift_db(found.level_db, limits, (speech_level_db, own_floor_db))
+    target_db = tone_db + _shift_db(found, raised_db, limits, (speech_level_db, own_floor_db))
     target, tone = 10 ** (target_db / 10), 10 ** (tone_db / 10)
     there = np.zeros_like(target)
     if left is not None:
@@ -128,17 +135,21 @@ def _least_powers(
 
 
 def _shift_db(
-    level_db: float, limits: RoomToneLimits, speech_and_own_db: tuple[float | None, float | None]
+    found: RoomTone,
+    raised_db: float,
+    limits: RoomToneLimits,
+    speech_and_own_db: tuple[float | None, float | None],
 ) -> float:
     """From the original's floor to the target, the same in all bands."""
     speech_level_db, own_floor_db = speech_and_own_db
-    target_db = level_db - limits.lowered_db
+    target_db = found.level_db - limits.lowered_db + raised_db
     if own_floor_db is not None:
         target_db = min(target_db, own_floor_db)
     if speech_level_db is not None:
-        target_db = min(target_db, speech_level_db - limits.below_speech_db)
+        estimated, heard = limits.estimated_below_speech_db, limits.below_speech_db
+        target_db = min(target_db, speech_level_db - (estimated if found.estimated else heard))
     target_db = max(target_db, limits.least_dbfs)
-    return min(target_db - level_db, _MOST_GAIN_DB)
+    return min(target_db - found.level_db, _MOST_GAIN_DB)
 
 
 def _bin_gains(rate_hz: int, band_gains: NDArray[np.float64], lowest_hz: float) -> Real:

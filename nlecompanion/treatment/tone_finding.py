@@ -29,6 +29,8 @@ _MOST_GRAINS = 64
 #: Lines that rise further above their surroundings are hum or whistles, which would warble.
 _LINE_DB = 6.0
 _LINE_REACH_BINS = 12
+#: Over the median of its third octave, a grain's power beyond this (2 dB) is an event.
+_EVENT_POWER = 1.6
 #: Below it lies dither, not a place.
 _LEAST_DBFS = -95.0
 
@@ -160,7 +162,7 @@ def _from_gaps(
         [grid.spectra(read(int(at) * grid.hop_samples, grid.frame_samples)) for at in picks]
     )
     level = float(np.mean(total[kept], dtype=np.float64))
-    grains = _evened(grains, level, grid)
+    grains = _without_events(_evened(grains, level, grid), grid)
     return _tone(grid, key, grains, float(kept.sum()) * hop_s, unsteadiness_db)
 
 
@@ -188,6 +190,21 @@ def _evened(grains: NDArray[np.complex64], level: float, grid: ToneGrid) -> NDAr
     scale = np.sqrt(level / np.maximum(power, SILENCE_POWER)).astype(np.float32)
     evened: NDArray[np.complex64] = grains * scale[:, None, None]
     return evened
+
+
+def _without_events(grains: NDArray[np.complex64], grid: ToneGrid) -> NDArray[np.complex64]:
+    """Bands of single grains, a breath or a far word, down to what the band has in most grains:
+    drawn again and again, they would come back all over the tone.
+    """
+    powers = grid.band_powers(grains)
+    usual = np.median(powers, axis=0)
+    calm = grains.copy()
+    for band, (low, high) in enumerate(grid.band_edges()):
+        # Noise itself varies by 1 / sqrt(bins).
+        most = usual[band] * max(_EVENT_POWER, 1 + 4 / (high - low) ** 0.5)
+        scale = np.sqrt(np.minimum(1, most / np.maximum(powers[:, band], SILENCE_POWER)))
+        calm[:, low:high] *= scale.astype(np.float32)[:, None, None]
+    return calm
 
 
 def _estimated(

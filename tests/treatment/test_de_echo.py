@@ -82,7 +82,8 @@ def rises(request: pytest.FixtureRequest) -> list[tuple[float, float, float]]:
     found = []
     for name in VOICES:
         heard = in_room(resampled(f"audio/speech/{name}.flac")[: 7 * RATE_HZ], response)
-        plan = fitted(heard.sound, plan_de_echo(min(4.9, c50_db(response)), 1.0, LIMITS))
+        # As the diagnosis would: its blind figure lies about 4 dB over the room's own.
+        plan = fitted(heard.sound, plan_de_echo(c50_db(response) + 4, 1.0, LIMITS))
         output = treated(heard.sound, plan)
         before_db = level_db(heard.early) - level_db(heard.late)
         meter = DeEchoMeter(RATE_HZ)
@@ -117,7 +118,7 @@ def test_strength_is_walked_up(strength: float) -> None:
     assert level_db(heard.early) - level_db(heard.late) < rise[0] < rise[1]
 
 
-@given(st.floats(5, 40), st.floats(0, 1))
+@given(st.floats(LIMITS.c50_limit_db, 40), st.floats(0, 1))
 def test_a_dry_voice_is_left_alone(c50: float, sureness: float) -> None:
     plan = plan_de_echo(c50, sureness, LIMITS)
     assert plan.off

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -250,9 +251,36 @@ def test_only_what_is_missing_is_filled() -> None:
 
 def test_a_loud_place_is_not_brought_back() -> None:
     tone_of = found(pink(6, level=-35))
-    assert plan_room_tone(tone_of, floor(pink(6, level=-44)), LIMITS, -25).off
+    assert plan_room_tone(tone_of, floor(pink(6, level=-42)), LIMITS, -25).off
     plan = plan_room_tone(tone_of, None, LIMITS, speech_level_db=-25)
     assert sum_db(plan.target_db) == pytest.approx(-25 - LIMITS.below_speech_db, abs=0.01)
+
+
+def test_a_far_word_in_a_gap_does_not_come_back_in_the_tone() -> None:
+    steady = pink(8, level=-50)
+    marred = steady.copy()
+    place = np.arange(RATE_HZ // 8) / RATE_HZ
+    hiss = np.sin(2 * np.pi * 6300 * place + 40 * np.sin(2 * np.pi * 90 * place))
+    marred[3 * RATE_HZ : 3 * RATE_HZ + len(place)] += (0.004 * hiss)[:, None].astype(np.float32)
+    spread_db = []
+    for sound in (steady, marred):
+        grown = ToneReader(found(sound), "r").read(0, 20 * RATE_HZ)
+        powers = ToneGrid.at(RATE_HZ).band_powers(ToneGrid.at(RATE_HZ).spectra(grown))[:, 18]
+        spread_db.append(10 * np.log10(powers.max() / np.median(powers)))
+    assert spread_db[1] < spread_db[0] + 1
+
+
+def test_an_estimated_tone_lies_further_under_the_speech() -> None:
+    tone_of = replace(found(pink(6, level=-35)), estimated=True)
+    plan = plan_room_tone(tone_of, floor(pink(6, level=-70)), LIMITS, -25)
+    assert sum_db(plan.target_db) == pytest.approx(-25 - LIMITS.estimated_below_speech_db, abs=0.01)
+
+
+def test_the_target_goes_up_with_compression_and_level() -> None:
+    tone_of = found(pink(6, level=-50))
+    plans = [plan_room_tone(tone_of, None, LIMITS, raised_db=raised_db) for raised_db in (0, 2.5)]
+    levels_db = [sum_db(plan.target_db) for plan in plans]
+    assert levels_db[1] - levels_db[0] == pytest.approx(2.5, abs=1e-6)
 
 
 def test_a_shared_tone_does_not_make_a_quiet_cut_louder_than_it_was() -> None:
