@@ -10,10 +10,12 @@ from nlecompanion.training.sources import Collection
 
 Sound = NDArray[np.float32]
 
-#: Speed and pitch together, as a tape would: (up, down) of the resampler.
+#: Speed and pitch together, as a tape would: (up, down) of the resampler. Most are slower and
+#: lower: low voices are rare among the free ones.
 VOICE_SPEEDS = (
-    *((3, 4), (4, 5), (5, 6), (7, 8), (10, 11), (15, 16)),
-    *((16, 15), (11, 10), (8, 7), (6, 5), (5, 4), (4, 3)),
+    *((2, 3), (3, 4), (4, 5), (5, 6), (7, 8), (10, 11), (15, 16)),
+    *((16, 15), (11, 10), (8, 7), (6, 5), (6, 5), (5, 4), (5, 4)),
+    *((4, 3), (4, 3), (7, 5), (7, 5), (3, 2)),
 )
 BACKGROUND_SPEEDS = ((10, 9), (9, 10), (8, 7), (7, 8), (6, 5), (5, 6), (4, 3), (3, 4))
 

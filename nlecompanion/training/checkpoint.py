@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,26 @@ def load_network(path: Path) -> DialogueNetwork:
         raise SettingsError(
             f"{path} cannot be trained on ({error}): give a weights file"
         ) from error
+
+
+def grown(small: DialogueNetwork, shape: NetworkShape) -> DialogueNetwork:
+    """A network of a larger shape that gives the same gains: what is added begins as nothing.
+
+    Raises:
+        SettingsError: the shape does not begin with the small network's.
+    """
+    begins = shape.dilations[: len(small.shape.dilations)] == small.shape.dilations
+    keeps = shape.surroundings or not small.shape.surroundings
+    same = replace(small.shape, dilations=shape.dilations, surroundings=shape.surroundings)
+    if same != shape or not begins or not keeps:
+        raise SettingsError(
+            f"a network of {small.shape} cannot grow to {shape}: train without --grow"
+        )
+    network = DialogueNetwork(shape)
+    with torch.no_grad():
+        for name, tensor in small.state_dict().items():
+            network.state_dict()[name].copy_(tensor)
+    return network
 
 
 def engine_tensors(network: DialogueNetwork, average: dict[str, Tensor]) -> dict[str, Tensor]:

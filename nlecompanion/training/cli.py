@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ class _Folders:
 @click.option("--effects", type=_FOLDER, multiple=True, required=True, help="Effects and noises.")
 @click.option("--rooms", type=_FOLDER, multiple=True, help="Impulse responses, beside made ones.")
 @click.option("--init", type=_FILE, help="Weights to begin with, such as the engine's own.")
+@click.option("--grow", is_flag=True, help="Enlarge the weights of --init to today's shape.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for results.")
 @click.option("--minutes", type=click.FloatRange(min=0.1), help="Time to train in this run.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps to train in all.")
@@ -50,6 +52,8 @@ class _Folders:
               help="Part of the groups kept back to score on; 0: train on all.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Threads that prepare recordings; for a GPU, one a core.")  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
 @click.option("--compute", type=click.Choice(["auto", "bfloat16", "float32"]), default="auto",
               show_default=True, help="Type of the products; auto: the faster.")  # fmt: skip
@@ -75,24 +79,41 @@ def train(**options: Any) -> None:
         options["speech"], options["music"], options["effects"], options["rooms"] or ()
     )
     material = _material(folders, options["cache"] or out / "cache", options["hold_out"])
-    trainer = start(
-        material,
-        _recipe(options),
-        out,
-        NetworkShape(width=options["width"]),
-        init=options["init"],
-        compute=compute_type(options["compute"], device),
-        device=device,
-    )
     stopped = Event()
     limits = Limits(steps=options["steps"], minutes=options["minutes"])
-    with _ending(stopped):
+    with _ending(stopped), _workers(options["workers"]) as workers:
+        trainer = start(
+            material,
+            _recipe(options),
+            out,
+            NetworkShape(width=options["width"]),
+            init=options["init"],
+            grow=options["grow"],
+            compute=compute_type(options["compute"], device),
+            device=device,
+            workers=workers,
+        )
         report = run(
             trainer, limits, lambda r: click.echo(_line(r)), time.monotonic, stopped.is_set
         )
     click.echo(_line(report))
     if stopped.is_set():
         click.echo(f"Stopped; the same command goes on from {out}.")
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[Executor | None]:
+    """Threads with one compute thread each; what they have not begun at the end is dropped."""
+    if count == 0:
+        yield None
+        return
+    import torch
+
+    workers = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield workers
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -113,6 +134,9 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     base = Recipe(
         seed=options["seed"],
         items=options["items"],
+        # A voice is heard about four times, a background about eight, before it makes room.
+        voices_a_step=max(1, options["items"] // 4),
+        backgrounds_a_step=max(1, options["items"] // 8),
         decay_fraction=options["decay"],
         voice_slots=options["pool"],
         background_slots=options["pool"] * 5 // 4,

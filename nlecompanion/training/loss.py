@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nlecompanion.engines.dialogue import bands
-from nlecompanion.training.mixing import Batch
+from nlecompanion.training.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,4 @@
-"""Mixing batches on spectra: levels, colours, pauses, automation and lost bandwidth.
-
-A network that gives one real gain a band needs three numbers a band from a mixture x = s + b: the
-powers of x and s, and the real part of their product. They give its error exactly,
-|g·x - s|² = g²·|x|² - 2g·Re(x·s*) + |s|², so nothing finer is ever computed.
-"""
+"""Mixing batches on spectra: levels, colours, pauses, automation, crowds and lost bandwidth."""
 
 from __future__ import annotations
 
@@ -14,6 +9,8 @@ import torch
 from torch import Tensor
 
 from nlecompanion.engines.dialogue import bands
+from nlecompanion.training.batches import Batch, heard
+from nlecompanion.training.codec import coded
 from nlecompanion.training.pools import Pool
 
 _NEVER_HZ = 1e6
@@ -26,26 +23,16 @@ class MixingRules:
 
     lowest_ratio_db: float = -9.0
     highest_ratio_db: float = 15.0
-    no_voice: float = 0.08
-    no_background: float = 0.05
+    no_voice: float = 0.11
+    no_background: float = 0.07
     second_voice: float = 0.07
     pauses: float = 0.3
     automation: float = 0.3
     colour: float = 0.7
     lost_bandwidth: float = 0.12
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Band sums, each of shape (items, frames, 285), and what each item counts for."""
-
-    mix: Tensor
-    product: Tensor
-    voice: Tensor
-    #: (items, 285): 0 where a voice's recording had no such band to learn from.
-    counted: Tensor
-    #: (items,): True where there is any voice.
-    spoken: Tensor
+    crowd: float = 0.06
+    effort: float = 0.12
+    codec: float = 0.15
 
 
 def mix_batch(
@@ -55,10 +42,12 @@ def mix_batch(
     rng = np.random.default_rng(seed)
     voice, bandwidth_hz = _voices(voices, items, rules, rng)
     background = _backgrounds(backgrounds, items, rng)
+    _add_crowds(background, voices, rules.crowd, rng)
     frames = voices.frames
     spoken = rng.random(items) >= rules.no_voice
     envelope = _pauses(items, frames, rules.pauses, rng) * spoken[:, None]
-    voice = _shaped(voice, _colours(items, rules.colour, 5.0, rng), envelope)
+    colour = _colours(items, rules.colour, 5.0, rng) * _efforts(items, rules.effort, rng)
+    voice = _shaped(voice, colour, envelope)
     quiet = (rng.random(items) < rules.no_background) & spoken
     automation = _automation(items, frames, rules.automation, rng)
     background = _shaped(background, _colours(items, rules.colour, 7.0, rng), automation)
@@ -66,12 +55,18 @@ def mix_batch(
     ratio_db[quiet] = 70.0
     background = _at_ratio(voice, background, ratio_db)
     passband, counted = _bandwidths(bandwidth_hz, rules.lost_bandwidth, rng)
-    level = 10 ** (rng.uniform(-60.0, 0.0, items) / 20)
-    scale = passband * torch.from_numpy(level).float().unsqueeze(1)
-    return _sums(_scaled(voice, scale), _scaled(background, scale), counted, rng)
+    level = 10 ** (rng.uniform(-60.0, 0.0, (items, 1)) / 20)
+    scale = _tensor(passband * level, voices.device)
+    seen = _tensor(counted, voices.device)
+    batch = _sums(_scaled(voice, scale), _scaled(background, scale), seen, rng)
+    return coded(batch, rules.codec, rng)
 
 
 Spectra = tuple[Tensor, Tensor]
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(device)
 
 
 def _voices(
@@ -84,9 +79,7 @@ def _voices(
     if len(second):
         more, more_offsets = _draw(pool, len(second), rng)
         extra_low, extra_wide = pool.take(more, more_offsets)
-        gain = torch.from_numpy(10 ** (rng.uniform(-8.0, 3.0, len(second)) / 20)).float()
-        low[second] += extra_low * gain[:, None, None]
-        wide[second] = (wide[second] ** 2 + (extra_wide * gain[:, None, None]) ** 2).sqrt()
+        _add(low, wide, second, (extra_low, extra_wide), rng.uniform(-8.0, 3.0, len(second)))
         bandwidth_hz[second] = torch.minimum(bandwidth_hz[second], pool.bandwidth_hz[more])
     return (low, wide), bandwidth_hz
 
@@ -97,11 +90,30 @@ def _backgrounds(pool: Pool, items: int, rng: np.random.Generator) -> Spectra:
     for layer in (2, 3):
         rows = np.flatnonzero(count >= layer)
         if len(rows):
-            extra_low, extra_wide = pool.take(*_draw(pool, len(rows), rng))
-            gain = torch.from_numpy(10 ** (rng.uniform(-10.0, 4.0, len(rows)) / 20)).float()
-            low[rows] += extra_low * gain[:, None, None]
-            wide[rows] = (wide[rows] ** 2 + (extra_wide * gain[:, None, None]) ** 2).sqrt()
+            extra = pool.take(*_draw(pool, len(rows), rng))
+            _add(low, wide, rows, extra, rng.uniform(-10.0, 4.0, len(rows)))
     return low, wide
+
+
+def _add(low: Tensor, wide: Tensor, rows: np.ndarray, extra: Spectra, gain_db: np.ndarray) -> None:
+    """Adds sounds to some items; powers of unrelated sounds add in the wide bands."""
+    gain = _tensor(10 ** (gain_db / 20), low.device)[:, None, None]
+    index = torch.from_numpy(rows).to(low.device)
+    low[index] += extra[0] * gain
+    wide[index] = (wide[index] ** 2 + (extra[1] * gain) ** 2).sqrt()
+
+
+def _add_crowds(background: Spectra, voices: Pool, chance: float, rng: np.random.Generator) -> None:
+    """Puts many people talking at once among some backgrounds."""
+    low, wide = background
+    for row in np.flatnonzero(rng.random(len(low)) < chance):
+        count = int(rng.integers(6, 13))
+        each_low, each_wide = voices.take(*_draw(voices, count, rng))
+        level = _tensor(10 ** (rng.uniform(-9.0, 0.0, (count, 1, 1)) / 20), low.device)
+        crowd_low = (each_low * level).sum(0, keepdim=True)
+        crowd_wide = (each_wide * level).square().sum(0, keepdim=True).sqrt()
+        gain_db = rng.uniform(-6.0, 6.0, 1) - 10.0 * np.log10(count)
+        _add(low, wide, np.array([row]), (crowd_low, crowd_wide), gain_db)
 
 
 def _draw(pool: Pool, count: int, rng: np.random.Generator) -> tuple[Tensor, list[int]]:
@@ -109,7 +121,7 @@ def _draw(pool: Pool, count: int, rng: np.random.Generator) -> tuple[Tensor, lis
     return slots, [int(offset) for offset in rng.integers(0, pool.frames, count)]
 
 
-def _colours(items: int, chance: float, most_db: float, rng: np.random.Generator) -> Tensor:
+def _colours(items: int, chance: float, most_db: float, rng: np.random.Generator) -> np.ndarray:
     """Equaliser curves in amplitude, (items, 285): a tilt, a low shelf and two bells."""
     octaves = np.log2(np.maximum(bands.band_centres_hz(), 20.0) / 1000.0)[None, :]
     curve_db = rng.uniform(-0.4, 0.4, (items, 1)) * most_db * octaves
@@ -120,7 +132,17 @@ def _colours(items: int, chance: float, most_db: float, rng: np.random.Generator
     shelf_db = rng.uniform(-20.0, 4.0, (items, 1)) * (rng.random((items, 1)) < 0.4)
     curve_db = curve_db + shelf_db / (1.0 + 2.0 ** (4.0 * (octaves + 3.2)))
     curve_db *= rng.random((items, 1)) < chance
-    return torch.from_numpy(10 ** (curve_db / 20)).float()
+    return np.asarray(10 ** (curve_db / 20))
+
+
+def _efforts(items: int, chance: float, rng: np.random.Generator) -> np.ndarray:
+    """Raised voices: their spectra fall 2 to 5 dB an octave less between 300 Hz and 2.4 kHz.
+
+    Vocal effort lifts the upper partials (Traunmüller & Eriksson 2000); free speech is mostly read.
+    """
+    octaves = np.log2(np.clip(bands.band_centres_hz(), 300.0, 2400.0) / 300.0)[None, :]
+    rise_db = rng.uniform(2.0, 5.0, (items, 1)) * (rng.random((items, 1)) < chance)
+    return np.asarray(10 ** (rise_db * octaves / 20))
 
 
 def _pauses(items: int, frames: int, chance: float, rng: np.random.Generator) -> np.ndarray:
@@ -145,10 +167,11 @@ def _automation(items: int, frames: int, chance: float, rng: np.random.Generator
     return envelope
 
 
-def _shaped(spectra: Spectra, colour: Tensor, envelope: np.ndarray) -> Spectra:
-    gains = torch.from_numpy(envelope).float().unsqueeze(-1)
-    low = spectra[0] * (colour[:, None, : bands.SINGLE_BINS] * gains)
-    return low, spectra[1] * (colour[:, None, bands.SINGLE_BINS :] * gains)
+def _shaped(spectra: Spectra, colour: np.ndarray, envelope: np.ndarray) -> Spectra:
+    colours = _tensor(colour, spectra[0].device).unsqueeze(1)
+    gains = _tensor(envelope, spectra[0].device).unsqueeze(-1)
+    low = spectra[0] * (colours[..., : bands.SINGLE_BINS] * gains)
+    return low, spectra[1] * (colours[..., bands.SINGLE_BINS :] * gains)
 
 
 def _scaled(spectra: Spectra, gains: Tensor) -> Spectra:
@@ -162,16 +185,16 @@ def _energy(spectra: Spectra) -> Tensor:
 
 
 def _at_ratio(voice: Spectra, background: Spectra, ratio_db: np.ndarray) -> Spectra:
-    wanted = torch.from_numpy(10 ** (ratio_db / 10)).float()
+    wanted = _tensor(10 ** (ratio_db / 10), voice[0].device)
     loudness, noise = _energy(voice), _energy(background) + 1e-9
     # Without a voice there is no ratio; the background keeps its level.
-    gain = torch.where(loudness > 0, (loudness / wanted / noise).sqrt(), torch.ones(()))
+    gain = torch.where(loudness > 0, (loudness / wanted / noise).sqrt(), 1.0)
     return background[0] * gain[:, None, None], background[1] * gain[:, None, None]
 
 
 def _bandwidths(
     bandwidth_hz: Tensor, chance: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Gains of the whole mixture and what counts in the loss, both (items, 285).
 
     Much free speech ends at 8 kHz. Half of it is mixed with backgrounds that end there too; in the
@@ -188,7 +211,7 @@ def _bandwidths(
     octaves_above = np.log2(np.maximum(centres, 1.0) / cutoffs[:, None])
     passband = 10 ** (-np.clip(octaves_above * 400.0, 0.0, 90.0) / 20)
     counted = np.where(narrow & ~together, limits, np.inf)[:, None] >= centres
-    return torch.from_numpy(passband).float(), torch.from_numpy(counted).float()
+    return passband, counted
 
 
 def _sums(
@@ -202,13 +225,11 @@ def _sums(
     low_other = background[0].real.square() + background[0].imag.square()
     low_cross = low.real * background[0].real + low.imag * background[0].imag
     # In a band of n bins the product of two unrelated sounds scatters by 1 / sqrt(2n).
-    widths = torch.from_numpy(bands.band_widths()[bands.SINGLE_BINS :])
-    chance = torch.from_numpy(rng.standard_normal(wide.shape, dtype=np.float32))
+    widths = _tensor(bands.band_widths()[bands.SINGLE_BINS :], wide.device)
+    chance = _tensor(rng.standard_normal(wide.shape, dtype=np.float32), wide.device)
     wide_cross = wide * background[1] * (chance / (2.0 * widths).sqrt()).clamp(-0.9, 0.9)
     voice_power = torch.cat([low_power, wide.square()], dim=-1)
     cross = torch.cat([low_cross, wide_cross], dim=-1)
     other = torch.cat([low_other, background[1].square()], dim=-1)
     mix = (voice_power + other + 2.0 * cross).clamp(min=0.0)
-    # A pause may cover all that was said, or a cut-off take it all away.
-    spoken = voice_power.sum((1, 2)) > 1e-4 * mix.sum((1, 2))
-    return Batch(mix, voice_power + cross, voice_power, counted, spoken)
+    return Batch(mix, voice_power + cross, voice_power, counted, heard(mix, voice_power))

@@ -8,7 +8,9 @@ on the seed, the slot and how often it was filled: a resumed training rebuilds t
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,10 @@ from nlecompanion.engines.dialogue import bands
 from nlecompanion.engines.dialogue.spectrum import analyse, wide_sums
 from nlecompanion.training import augment
 from nlecompanion.training.sources import Collection
+
+CPU = torch.device("cpu")
+#: How many items workers may be ahead of the training, for each pool.
+_AHEAD = 64
 
 Maker = Callable[[np.random.Generator], tuple[augment.Sound, float]]
 
@@ -76,41 +82,85 @@ def background_maker(
     return make
 
 
-class Pool:
-    """Slots of spectra: complex bins below 6 kHz, powers of the wide bands above."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What fills a slot: (frames, 256, 2) and (frames, 29) of float16, and the bandwidth."""
 
-    def __init__(self, make: Maker, slots: int, length_samples: int, seed: tuple[int, ...]) -> None:
+    low: Tensor
+    wide: Tensor
+    bandwidth_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pools lie, and who prepares their items: a GPU waits for one thread that does it."""
+
+    device: torch.device = CPU
+    workers: Executor | None = None
+
+
+class Pool:
+    """Slots of spectra: complex bins below 6 kHz, amplitudes of the wide bands above."""
+
+    def __init__(
+        self,
+        make: Maker,
+        slots: int,
+        length_samples: int,
+        seed: tuple[int, ...],
+        place: Place | None = None,
+    ) -> None:
         frames = length_samples // bands.HOP_SAMPLES
+        place = place or Place()
         self.frames = frames
-        self.low = torch.zeros(slots, frames, bands.SINGLE_BINS, 2, dtype=torch.float16)
-        self.wide = torch.zeros(slots, frames, bands.WIDE_BANDS, dtype=torch.float16)
+        self.device = place.device
+        kind: dict[str, Any] = {"dtype": torch.float16, "device": place.device}
+        self.low = torch.zeros(slots, frames, bands.SINGLE_BINS, 2, **kind)
+        self.wide = torch.zeros(slots, frames, bands.WIDE_BANDS, **kind)
         self.bandwidth_hz = torch.zeros(slots)
         self._make = make
         self._seed = seed
         self._filled = 0
+        self._workers = place.workers
+        self._ahead: dict[int, Future[Item]] = {}
 
     def fill_to(self, count: int) -> None:
         """Fills slots in turn until `count` items were made in all; skips what was overwritten."""
         slots = len(self.low)
         for number in range(max(self._filled, count - slots), count):
-            self._fill(number % slots, number)
+            item = self._item(number)
+            slot = number % slots
+            self.low[slot] = item.low.to(self.device)
+            self.wide[slot] = item.wide.to(self.device)
+            self.bandwidth_hz[slot] = item.bandwidth_hz
         self._filled = max(self._filled, count)
 
-    def _fill(self, slot: int, number: int) -> None:
+    def _item(self, number: int) -> Item:
+        """The item with that number, from the workers where there are any."""
+        if self._workers is None:
+            return self._made(number)
+        for later in range(number, number + _AHEAD):
+            if later not in self._ahead:
+                self._ahead[later] = self._workers.submit(self._made, later)
+        return self._ahead.pop(number).result()
+
+    def _made(self, number: int) -> Item:
         rng = np.random.default_rng((*self._seed, number))
         sound, bandwidth_hz = self._make(rng)
         level = float(np.sqrt(np.mean(np.square(sound)))) + 1e-6
         spectra = analyse(torch.from_numpy(sound / np.float32(level)))[: self.frames]
-        self.low[slot] = torch.view_as_real(spectra[:, : bands.SINGLE_BINS]).half()
         power = spectra.real.square() + spectra.imag.square()
         # Amplitudes, since float16 holds 80 dB of powers only.
-        self.wide[slot] = wide_sums(power).sqrt().half()
-        self.bandwidth_hz[slot] = bandwidth_hz
+        return Item(
+            torch.view_as_real(spectra[:, : bands.SINGLE_BINS]).half(),
+            wide_sums(power).sqrt().half(),
+            bandwidth_hz,
+        )
 
     def take(self, slots: Tensor, offsets: list[int]) -> tuple[Tensor, Tensor]:
         """Low spectra (n, frames, 256) complex and wide amplitudes (n, frames, 29), rolled."""
         index = torch.tensor(offsets).unsqueeze(1)
-        frames = (torch.arange(self.frames).unsqueeze(0) + index) % self.frames
-        rows = slots.unsqueeze(1)
+        frames = ((torch.arange(self.frames).unsqueeze(0) + index) % self.frames).to(self.device)
+        rows = slots.unsqueeze(1).to(self.device)
         low = torch.view_as_complex(self.low[rows, frames].float())
         return low, self.wide[rows, frames].float()

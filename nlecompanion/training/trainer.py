@@ -7,6 +7,7 @@ number of the step, and the pools are rebuilt from the same numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
 from nlecompanion.errors import SettingsError
 from nlecompanion.training import checkpoint as files
 from nlecompanion.training import loss as losses
-from nlecompanion.training.mixing import Batch, MixingRules, mix_batch
+from nlecompanion.training.batches import Batch
+from nlecompanion.training.mixing import MixingRules, mix_batch
 from nlecompanion.training.optimiser import Optimiser
-from nlecompanion.training.pools import Pool, Rooms, background_maker, voice_maker
+from nlecompanion.training.pools import Place, Pool, Rooms, background_maker, voice_maker
 from nlecompanion.training.sources import Collection
 
 
@@ -97,6 +99,7 @@ class Trainer:
         network: DialogueNetwork,
         compute: torch.dtype,
         device: torch.device,
+        workers: Executor | None = None,
     ) -> None:
         self.recipe = recipe
         self.out = out
@@ -109,6 +112,7 @@ class Trainer:
         self._voices, self._backgrounds = _pools(
             material.voices, material.music, material.effects, material.rooms,
             recipe.item_samples, (recipe.voice_slots, recipe.background_slots), recipe.seed,
+            Place(device, workers),
         )  # fmt: skip
         self._held = _held_out_batches(material, recipe)
 
@@ -121,10 +125,9 @@ class Trainer:
     def batch(self) -> Batch:
         """The present step's batch."""
         recipe = self.recipe
-        made = mix_batch(
+        return mix_batch(
             self._voices, self._backgrounds, recipe.items, recipe.rules, (recipe.seed, 3, self.step)
         )
-        return _moved(made, self.device)
 
     @torch.no_grad()
     def measure_features(self) -> None:
@@ -219,8 +222,13 @@ def start(
     init: Path | None,
     compute: torch.dtype,
     device: torch.device,
+    grow: bool = False,
+    workers: Executor | None = None,
 ) -> Trainer:
     """A trainer: from the checkpoint in `out` where there is one, else from `init`, else anew.
+
+    The weights of `init` keep their shape, or with `grow` are made to fill `shape`. `workers`
+    prepare recordings beside the training, which they change nothing in.
 
     Raises:
         SettingsError: a checkpoint of another training, or `init` is not a weights file.
@@ -229,8 +237,11 @@ def start(
     torch.manual_seed(recipe.seed)
     network = DialogueNetwork(state.shape if state else shape)
     if init is not None and state is None:
-        network = files.load_network(init).train().requires_grad_(True)
-    trainer = Trainer(material, recipe, out, network, compute, device)
+        network = files.load_network(init)
+        if grow:
+            network = files.grown(network, shape)
+        network = network.train().requires_grad_(True)
+    trainer = Trainer(material, recipe, out, network, compute, device, workers)
     if state is not None:
         trainer.resume(state)
     trainer.fill_pools()
@@ -251,7 +262,7 @@ def run(
     The learning rate falls over the last part: of the steps where they are given, else of the
     minutes, by the speed measured so far. A training that had ended goes on at the full rate.
     """
-    begin_s = saved_s = now_s()
+    begin_s = saved_s = told_s = now_s()
     first_step = trainer.step
     fraction = trainer.recipe.decay_fraction
     if trainer.decay is not None and trainer.step >= sum(trainer.decay):
@@ -271,11 +282,26 @@ def run(
                 trainer.decay = (trainer.step, max(1, round(left_s * speed)))
         if trainer.step % limits.report_every_steps == 0:
             tell(trainer.report(smooth))
+            if trainer.decay is not None and limits.minutes is not None and limits.steps is None:
+                left_s = max(1.0, limits.minutes * 60 - (now_s() - begin_s))
+                speed = limits.report_every_steps / max(now_s() - told_s, 1e-3)
+                trainer.decay = replanned(trainer.decay, trainer.step, round(left_s * speed))
+            told_s = now_s()
         if now_s() - saved_s >= limits.save_every_s:
             trainer.save()
             saved_s = now_s()
     trainer.save()
     return trainer.report(smooth if smooth is not None else float("nan"))
+
+
+def replanned(decay: tuple[int, int], step: int, left: int) -> tuple[int, int]:
+    """The decay that from its present height ends in `left` steps: others may slow the machine."""
+    start, length = decay
+    height = 1.0 - (step - start) / length
+    if left < 1 or height <= 0.0:
+        return decay
+    whole = max(1, round(left / height))
+    return step + left - whole, whole
 
 
 def _ended(trainer: Trainer, limits: Limits) -> bool:
@@ -286,13 +312,14 @@ def _ended(trainer: Trainer, limits: Limits) -> bool:
 
 def _pools(
     voices: Collection, music: Collection, effects: Collection, rooms: Rooms,
-    length_samples: int, slots: tuple[int, int], seed: int,
+    length_samples: int, slots: tuple[int, int], seed: int, place: Place | None = None,
 ) -> tuple[Pool, Pool]:  # fmt: skip
-    voice_pool = Pool(
-        voice_maker(voices, rooms, length_samples), slots[0], length_samples, (seed, 1)
-    )
+    voice = voice_maker(voices, rooms, length_samples)
     background = background_maker(music, effects, rooms, length_samples)
-    return voice_pool, Pool(background, slots[1], length_samples, (seed, 2))
+    return (
+        Pool(voice, slots[0], length_samples, (seed, 1), place),
+        Pool(background, slots[1], length_samples, (seed, 2), place),
+    )
 
 
 def _held_out_batches(material: Material, recipe: Recipe) -> list[Batch]:

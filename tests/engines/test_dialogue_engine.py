@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 import torch
 
 from nlecompanion.engines.blocks import split_blocks
-from nlecompanion.engines.dialogue import spectrum
+from nlecompanion.engines.dialogue import bands, spectrum
 from nlecompanion.engines.dialogue.factory import INFO, DialogueFactory
-from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
+from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape, surroundings
 from nlecompanion.engines.dialogue.refine import REACH_FRAMES, refined
 from nlecompanion.engines.dialogue.splitter import DialogueEngine
 from nlecompanion.errors import EngineError, WeightsMissing
@@ -102,6 +103,38 @@ def test_a_gain_depends_on_nothing_beyond_the_reach(small: DialogueEngine) -> No
     second = small.split(Take(other, 48_000)).voice.samples
     np.testing.assert_allclose(first[-reach:], second[-reach:], atol=1e-5)
     assert np.abs(first[:1000] - second[:1000]).max() > 1e-3
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_the_network_reaches_as_far_as_it_says(around: bool) -> None:
+    shape = replace(SMALL, surroundings=around)
+    network = lively_network(shape)
+    power = torch.from_numpy(np.random.default_rng(0).random((1, 400, bands.BANDS)) ** 4).float()
+    changed = power.clone()
+    changed[:, 200] *= 100.0
+    moved = (network(power) - network(changed)).abs().amax((0, 2)) > 1e-7
+    touched = np.flatnonzero(moved.numpy())
+    assert 200 - touched.min() <= shape.reach_frames
+    assert touched.max() - 200 <= shape.reach_frames
+    assert touched.max() - touched.min() > shape.reach_frames
+
+
+def test_a_gliding_tone_is_less_at_rest_than_a_held_one() -> None:
+    times = torch.arange(48_000) / 48_000
+    held = torch.sin(2 * torch.pi * 1000 * times)
+    gliding = torch.sin(2 * torch.pi * (1000 * times + 60 * torch.sin(5 * times)))
+    unrest = [
+        surroundings(torch.log(spectrum.band_powers(spectrum.analyse(tone))[None] + 1e-6))[2]
+        for tone in (held, gliding)
+    ]
+    near = slice(36, 50)
+    assert float(unrest[1][0, 20:70, near].mean()) > 5 * float(unrest[0][0, 20:70, near].mean())
+
+
+def test_shapes_from_before_the_surroundings_are_read() -> None:
+    old = SMALL.to_json()
+    del old["surroundings"]
+    assert NetworkShape.from_json(old) == replace(SMALL, surroundings=False)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])

@@ -14,13 +14,22 @@ import torch
 from click.testing import CliRunner
 from testkit.training_sounds import folders
 
-from nlecompanion.engines.dialogue.network import NetworkShape
+from nlecompanion.engines.dialogue import bands
+from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
 from nlecompanion.engines.dialogue.weights import read_network
 from nlecompanion.errors import SettingsError
-from nlecompanion.training.checkpoint import load_checkpoint, load_network
+from nlecompanion.training.checkpoint import grown, load_checkpoint, load_network, save_weights
 from nlecompanion.training.cli import train
 from nlecompanion.training.sources import collect
-from nlecompanion.training.trainer import Limits, Material, Recipe, Trainer, run, start
+from nlecompanion.training.trainer import (
+    Limits,
+    Material,
+    Recipe,
+    Trainer,
+    replanned,
+    run,
+    start,
+)
 
 SHAPE = NetworkShape(width=24, level_radius_frames=20, dilations=(1, 2, 4))
 RECIPE = Recipe(
@@ -151,9 +160,67 @@ def test_the_command_writes_weights_and_goes_on_from_them(tmp_path: Path) -> Non
     assert network.shape.width == 16
     tuned = tmp_path / "tuned"
     begin = ["--init", str(out / "weights.safetensors"), "--out", str(tuned), "--steps", "1"]
-    done = CliRunner().invoke(train, [*sources, *small, *begin, "--rate", "0.1"])
+    done = CliRunner().invoke(train, [*sources, *small, *begin, "--rate", "0.1", "--workers", "2"])
     assert done.exit_code == 0, done.output
     assert read_network((tuned / "weights.safetensors").read_bytes()).shape == network.shape
+
+
+def test_a_replanned_decay_goes_on_from_its_height_to_the_new_end() -> None:
+    def height(decay: tuple[int, int], step: int) -> float:
+        return 1.0 - (step - decay[0]) / decay[1]
+
+    before = (1000, 4000)
+    for left in (500, 2000, 9000):
+        after = replanned(before, 2000, left)
+        assert sum(after) == 2000 + left
+        assert height(after, 2000) == pytest.approx(height(before, 2000), abs=2e-3)
+    assert replanned(before, 5000, 300) == before
+
+
+def test_minutes_end_in_time_on_a_machine_that_gets_slow(
+    material: Material, tmp_path: Path
+) -> None:
+    trainer = begun(material, tmp_path)
+    passed_s = itertools.accumulate(itertools.chain([1.0] * 60, itertools.repeat(4.0)))
+    final: list[float] = []
+
+    def now_s() -> float:
+        final.append(next(passed_s))
+        return final[-1]
+
+    run(trainer, Limits(minutes=3.0, report_every_steps=5), lambda _: None, now_s)
+    assert trainer.rate_scale() == 0.0
+    # Planned at the first speed it would have ended after more than five minutes.
+    assert 160.0 < final[-1] < 230.0
+
+
+def test_growing_changes_no_gain(material: Material, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    small = DialogueNetwork(replace(SHAPE, surroundings=False))
+    with torch.no_grad():
+        for parameter in small.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.2)
+    path = tmp_path / "small.safetensors"
+    save_weights(path, small.shape, dict(small.state_dict()))
+    larger = replace(SHAPE, dilations=(*SHAPE.dilations, 2, 8))
+    trainer = start(
+        material, RECIPE, tmp_path / "out", larger, init=path, grow=True,
+        compute=torch.float32, device=torch.device("cpu"),
+    )  # fmt: skip
+    assert trainer.network.shape == larger
+    power = torch.rand(1, 60, bands.BANDS) ** 4
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.network(power), load_network(path)(power))
+    before = trainer.network.around.detach().clone()
+    trainer.train_step()
+    assert not torch.equal(trainer.network.around, before)
+
+
+def test_a_network_cannot_grow_to_another_width(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot grow"):
+        grown(DialogueNetwork(SHAPE), replace(SHAPE, width=48))
+    with pytest.raises(SettingsError, match="cannot grow"):
+        grown(DialogueNetwork(SHAPE), replace(SHAPE, dilations=(2, 4)))
 
 
 def test_the_command_asks_when_to_end(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,15 @@ import torch
 from testkit.training_sounds import RATE_HZ, folders, voice
 
 from nlecompanion.engines.dialogue import bands, spectrum
+from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape
 from nlecompanion.errors import MediaUnreadable, SettingsError
 from nlecompanion.training import augment, loss
+from nlecompanion.training.batches import Batch
 from nlecompanion.training.compute import compute_type
 from nlecompanion.training.floor import lower_floor
-from nlecompanion.training.mixing import Batch, MixingRules, mix_batch
+from nlecompanion.training.mixing import MixingRules, mix_batch
 from nlecompanion.training.optimiser import orthogonal
-from nlecompanion.training.pools import Pool
+from nlecompanion.training.pools import Place, Pool
 from nlecompanion.training.sources import collect
 
 
@@ -208,3 +212,86 @@ def test_speed_changes_pitch_and_keeps_length(tmp_path: Path) -> None:
     changed, _ = augment.at_other_speed(kept, RATE_HZ, ((5, 4),), 1.0, rng)
     assert len(changed) == RATE_HZ
     assert int(np.argmax(np.abs(np.fft.rfft(changed)))) == pytest.approx(800, abs=1)
+
+
+def white_pools(slots: int = 4, samples: int = 10_240) -> tuple[Pool, Pool]:
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(samples).astype(np.float32), 24_000.0
+
+    pools = Pool(make, slots, samples, (1, 0)), Pool(make, slots, samples, (1, 1))
+    for pool in pools:
+        pool.fill_to(slots)
+    return pools
+
+
+PLAIN = MixingRules(
+    6.0, 6.0, no_voice=0, no_background=0, second_voice=0, pauses=0, automation=0, colour=0,
+    lost_bandwidth=0, crowd=0, effort=0, codec=0,
+)  # fmt: skip
+
+
+def test_crowds_are_background_and_only_that() -> None:
+    pools = white_pools()
+    without, within = (
+        mix_batch(*pools, 4, replace(PLAIN, crowd=chance), (9,)) for chance in (0.0, 1.0)
+    )
+    # Levels are drawn afterwards; the ratio is kept: the same voice stands in another background.
+    shares = [one.voice / one.voice.sum((1, 2), keepdim=True) for one in (within, without)]
+    torch.testing.assert_close(*shares)
+    mixed = [one.mix / one.voice.sum((1, 2), keepdim=True) for one in (within, without)]
+    assert float((mixed[0] - mixed[1]).abs().sum()) > 0.1 * float(mixed[1].sum())
+    torch.testing.assert_close(
+        loss.input_ratio_db(within), torch.full((4,), -6.0), atol=0.5, rtol=0
+    )
+
+
+def test_raised_voices_are_brighter_than_plain_ones() -> None:
+    pools = white_pools()
+    plain, raised = (
+        mix_batch(*pools, 4, replace(PLAIN, effort=chance), (9,)).voice for chance in (0.0, 1.0)
+    )
+    centres_hz = torch.from_numpy(bands.band_centres_hz())
+    low, high = centres_hz < 250.0, centres_hz > 2500.0
+    tilts = [
+        10 * torch.log10(one[..., high].mean((1, 2)) / one[..., low].mean((1, 2)))
+        for one in (raised, plain)
+    ]
+    rise_db = tilts[0] - tilts[1]
+    assert float(rise_db.min()) > 5.5
+    assert float(rise_db.max()) < 15.5
+
+
+def test_workers_change_nothing_but_who_prepares() -> None:
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(10_240).astype(np.float32), float(rng.uniform(4e3, 24e3))
+
+    with ThreadPoolExecutor(3) as workers:
+        pools = [Pool(make, 3, 10_240, (1, 1), place) for place in (None, Place(workers=workers))]
+        for count in (2, 7, 8, 30):
+            for pool in pools:
+                pool.fill_to(count)
+            assert torch.equal(pools[0].low, pools[1].low)
+            assert torch.equal(pools[0].wide, pools[1].wide)
+            assert torch.equal(pools[0].bandwidth_hz, pools[1].bandwidth_hz)
+
+
+def test_a_step_stays_on_its_device() -> None:
+    # The device "meta" has no numbers, but refuses tensors of another one as a GPU does.
+    device = torch.device("meta")
+
+    def make(rng: np.random.Generator) -> tuple[augment.Sound, float]:
+        return rng.standard_normal(10_240).astype(np.float32), 8_000.0
+
+    pools = [Pool(make, 4, 10_240, (1, kind), Place(device)) for kind in range(2)]
+    for pool in pools:
+        pool.fill_to(4)
+    everything = MixingRules(second_voice=1, crowd=1, codec=1, effort=1, lost_bandwidth=1)
+    batch = mix_batch(pools[0], pools[1], 4, everything, (1,))
+    shape = NetworkShape(width=16, level_radius_frames=10, dilations=(1, 2))
+    network = DialogueNetwork(shape).to(device)
+    value = loss.training_loss(network(batch.mix, torch.bfloat16), batch, loss.LossWeights())
+    value.backward()  # type: ignore[no-untyped-call]
+    assert value.device == device
+    assert {one.device for one in (batch.mix, batch.counted, batch.spoken)} == {device}
+    assert loss.input_ratio_db(batch).device == device
+    assert all(parameter.grad is not None for parameter in network.parameters())

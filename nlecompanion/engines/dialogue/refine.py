@@ -32,46 +32,69 @@ def refined(spectra: Tensor, gains: Tensor) -> Tensor:
     """
     voice = spectra * gains
     mixture, gain = spectra[..., _BINS], gains[:, _BINS]
-    stacked = torch.stack([_later(mixture, 1), mixture, _later(mixture, -1)], dim=-1)
-    outer = stacked.unsqueeze(-1) * stacked.unsqueeze(-2).conj()
-    outer = outer.sum(dim=0) if len(outer) > 1 else outer[0]
-    of_mixture = _local_sums(outer)
-    of_voice = _local_sums(outer[..., 1] * gain.unsqueeze(-1))
+    of_mixture, of_voice = _covariances(mixture, gain)
     mean_gain = of_voice[..., 1].real / (of_mixture[..., 1, 1].real + 1e-20)
-    filters = _held(_solved(of_mixture, of_voice, mean_gain), len(gain))
-    mean_gain = _held(mean_gain, len(gain))
-    filtered = (filters.conj() * stacked).sum(-1)
-    found = filtered * (gain / mean_gain.clamp(min=1e-3)).clamp(max=1.0)
+    filters = _solved(of_mixture, of_voice, mean_gain).conj().to(mixture.dtype)
+    filtered = _held(filters[..., 1], gain) * mixture
+    filtered += _held(filters[..., 0], gain) * _later(mixture, 1)
+    filtered += _held(filters[..., 2], gain) * _later(mixture, -1)
+    spread = _held(mean_gain.clamp(min=1e-3).reciprocal().to(gain.dtype), gain)
+    found = filtered * (gain * spread).clamp(max=1.0)
     louder = found.abs() / mixture.abs().clamp(min=1e-20)
     voice[..., _BINS] = found / louder.clamp(min=1.0)
     return voice
 
 
 def _later(values: Tensor, frames: int) -> Tensor:
-    """(channels, frames, …) moved by one frame, zeros moving in."""
+    """(channels, frames, bins) moved by one frame, zeros moving in."""
     moved = torch.roll(values, frames, 1)
     moved[:, 0 if frames > 0 else -1] = 0
     return moved
 
 
+def _covariances(mixture: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+    """Local covariances a group of frames, of the frame before, this one and the next.
+
+    Those of the mixture with itself, (groups, bins, 3, 3), and of the three with the voice now,
+    (groups, bins, 3), complex128. Only two complex products differ by more than a moved frame.
+    """
+    power = (mixture.real.square() + mixture.imag.square()).sum(0, keepdim=True)
+    one = (_later(mixture, 1) * mixture.conj()).sum(0, keepdim=True)
+    two = (_later(mixture, 1) * _later(mixture, -1).conj()).sum(0)
+    before, now, after = _later(power, 1)[0], power[0], _later(power, -1)[0]
+    with_before, with_after = one[0], _later(one, -1)[0].conj()
+    parts = [before, now, after, with_before.real, with_before.imag, with_after.real]
+    parts += [with_after.imag, two.real, two.imag, gain * now, gain * with_before.real]
+    parts += [gain * with_before.imag, gain * with_after.real, gain * with_after.imag]
+    sums = _local_sums(torch.stack(parts))
+    lower, upper = torch.complex(sums[3], sums[4]), torch.complex(sums[5], sums[6])
+    far = torch.complex(sums[7], sums[8])
+    rows = (
+        (sums[0] + 0j, lower, far),
+        (lower.conj(), sums[1] + 0j, upper.conj()),
+        (far.conj(), upper, sums[2] + 0j),
+    )
+    of_mixture = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    voiced = torch.complex(sums[10], sums[11]), sums[9] + 0j, torch.complex(sums[12], sums[13])
+    return of_mixture, torch.stack(voiced, dim=-1)
+
+
 def _local_sums(values: Tensor) -> Tensor:
-    """Sums over the groups around each group of four frames: (groups, …), complex128.
+    """Sums over the groups around each group of four frames: (slots, frames, bins) to float64.
 
     Running sums over half a minute need the precision: quiet places stand beside loud ones.
     """
-    flat = torch.view_as_real(values).reshape(len(values), -1)
-    flat = functional.pad(flat, (0, 0, 0, -len(values) % GROUP_FRAMES))
-    groups = flat.reshape(-1, GROUP_FRAMES, flat.shape[1]).sum(1).double()
+    padded = functional.pad(values, (0, 0, 0, -values.shape[1] % GROUP_FRAMES))
+    slots, _, bins = padded.shape
+    groups = padded.reshape(slots, -1, GROUP_FRAMES, bins).sum(2).double()
     width = 2 * _RADIUS_GROUPS + 1
-    running = functional.pad(groups, (0, 0, _RADIUS_GROUPS + 1, _RADIUS_GROUPS)).cumsum(0)
-    sums = (running[width:] - running[:-width]).reshape(-1, *values.shape[1:], 2)
-    return torch.view_as_complex(sums.contiguous())
+    running = functional.pad(groups, (0, 0, _RADIUS_GROUPS + 1, _RADIUS_GROUPS)).cumsum(1)
+    return running[:, width:] - running[:, :-width]
 
 
-def _held(values: Tensor, frames: int) -> Tensor:
-    """A value a group to a value a frame, in single precision."""
-    single = values.to(torch.complex64 if values.is_complex() else torch.float32)
-    return single.repeat_interleave(GROUP_FRAMES, dim=0)[:frames]
+def _held(values: Tensor, like: Tensor) -> Tensor:
+    """(groups, bins) to (frames, bins): the same for all frames of a group."""
+    return values.repeat_interleave(GROUP_FRAMES, dim=0)[: len(like)]
 
 
 def _solved(of_mixture: Tensor, of_voice: Tensor, mean_gain: Tensor) -> Tensor:
