@@ -21,7 +21,7 @@ from nlecompanion.delivery.hand_back import RECEIPT_NAME, write_documents, write
 from nlecompanion.delivery.names import safe_stem
 from nlecompanion.delivery.paths import path_losses
 from nlecompanion.delivery.receipt import receipt
-from nlecompanion.delivery.report import write_report
+from nlecompanion.delivery.report import ReportLimits, write_report
 from nlecompanion.delivery.staging import Staging, disk_errors, reserve, reserve_exactly
 from nlecompanion.delivery.unpacking import room_for
 from nlecompanion.engines.threads import settle_threads
@@ -243,7 +243,11 @@ def _run(
             Span(Fraction(0), max(use.record.end_s for use in job.uses)),
             job.facts.rate,
         )
-        return _deliver(job, tools, settings, staging, number, worked, tones, marked, foreseen)
+        delivery = _stage(job, tools, settings, staging, number, worked, tones, marked, foreseen)
+        # The last moment to stop: media that went away during the last region leave no half result.
+        watcher(Progress(1, 1, "Handing back"))
+        staging.commit()
+        return delivery
 
 
 def preview(
@@ -302,7 +306,7 @@ def _heard(job: Job, settings: Settings) -> set[str]:
     return heard
 
 
-def _deliver(
+def _stage(
     job: Job,
     tools: Tools,
     settings: Settings,
@@ -313,7 +317,7 @@ def _deliver(
     reports: Sequence[UseReport],
     foreseen: Preview | None,
 ) -> Delivery:
-    """Flags and documents into the staged folder, the conformed timeline last, then the rename."""
+    """Flags, documents, report and receipt into the staged folder."""
     document = job.document
     if _digest(document) != job.document_sha256:
         raise UnsupportedDocument(
@@ -344,7 +348,13 @@ def _deliver(
         regions=worked.accounts,
     )
     missing = write_report(
-        delivery, document.name, settings, tools.main.info, job.regions, staging.folder
+        delivery,
+        document.name,
+        settings,
+        tools.main.info,
+        job.regions,
+        staging.folder,
+        ReportLimits(sound_mb=settings.report_sound_mb),
     )
     delivery = replace(delivery, losses=(*delivery.losses, *missing))
     write_receipt(
@@ -360,5 +370,4 @@ def _deliver(
         ),
         staging.folder / RECEIPT_NAME,
     )
-    staging.commit()
     return delivery

@@ -11,8 +11,9 @@ from nlecompanion.timeline.choice import matches_track, says_dialogue
 
 #: Level of speech in finished dialogue, dBFS over frames with speech (RMS).
 USUAL_SPEECH_DB = -27.0
-#: What is less than this below the speech of the other uses is loud enough to hide a voice.
-LOUD_DB = 3.0
+#: What is that much louder than the speech of the other uses may hide a voice; room noise, and a
+#: pause that the editor left on the track, is not.
+LOUDER_DB = 6.0
 
 
 def mark_dialogue(
@@ -22,8 +23,8 @@ def mark_dialogue(
 
     Dialogue is: speech `heard` in it (use ids), a track or role that says so, a track that the
     user named, or a track on which other uses hold speech. A use in which nobody is heard is
-    marked where its track says dialogue and it is as loud as the speech of the others: a voice may
-    be lost in it.
+    marked where its track says dialogue and it is much louder than the speech of the others: a
+    voice may be lost in it.
     """
     dialogue_tracks = {
         report.use.track_number
@@ -56,7 +57,7 @@ def _may_hide_a_voice(report: UseReport, tracks: Sequence[str], loud_db: float) 
     if left_alone is None or left_alone.reason is not Reason.NO_SPEECH or diagnosis is None:
         return False
     level_db = diagnosis.background_level_db
-    if diagnosis.speech or level_db is None or level_db < loud_db - LOUD_DB:
+    if diagnosis.speech or level_db is None or level_db < loud_db + LOUDER_DB:
         return False
     named = any(matches_track(use, wanted) for wanted in tracks)
     return named or says_dialogue(use.track) or says_dialogue(use.role)

@@ -12,6 +12,7 @@ from typing import Any
 import aaf2
 import pytest
 from testkit import aaf
+from testkit.aaf_damage import damaged
 from testkit.contract import made_up_plan
 from testkit.shared import shared
 
@@ -28,7 +29,6 @@ from nlecompanion.timeline.uses import read_uses
 
 ADAPTER: Any = adapters()["aaf"]
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
-_ABSURD = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xfe\xff\xff\xff", b"\xff\xff\xff\x7f")
 
 
 def refusal(path: Path) -> DocumentError:
@@ -185,24 +185,6 @@ def test_media_that_are_not_inside(tmp_path: Path) -> None:
         with pytest.raises(MediaOffline):
             ADAPTER.essence(tmp_path / "whole.aaf", url, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def damaged(data: bytes, chance: random.Random) -> bytes:
-    """One to sixty-four pieces of damage: bytes, absurd counts, parts swapped or copied, an end."""
-    broken = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 4, 16, 64))):
-        place, other = (chance.randrange(len(broken)) // 4 * 4 for _ in range(2))
-        kind = chance.random()
-        if kind < 0.5:
-            broken[place] = chance.randrange(256)
-        elif kind < 0.7:
-            broken[place : place + 4] = chance.choice(_ABSURD)
-        elif kind < 0.98:
-            size = chance.choice((4, 8, 16, 128))
-            broken[place : place + size] = broken[other : other + size]
-        else:
-            del broken[max(place, 64) :]
-    return bytes(broken)
 
 
 @pytest.mark.parametrize("seed", range(6))

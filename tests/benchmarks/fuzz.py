@@ -4,8 +4,9 @@
     python tests/benchmarks/fuzz.py --corpus DIR [--count 5000] [--formats fcpxml edl] [--seed 1]
 
 The corpus's documents of each format, and those that the tests make, are damaged at random places
-(`testkit.mutate`), read, conformed with a made-up plan where they can be read, and what comes out
-is read again. Each format has a process of its own: one that dies is a crash like any other. What
+(`testkit.mutate`; AAFs in their bytes and in what they say, `testkit.aaf_damage`), read, conformed
+with a made-up plan where they can be read, and what comes out is read again; media inside them are
+taken out. Each format has a process of its own: one that dies is a crash like any other. What
 goes wrong is kept in `--keep DIR`.
 """
 
@@ -28,11 +29,13 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from testkit import aaf_damage
 from testkit.contract import CASES, made_up_plan
 from testkit.edl import CUT_25
 from testkit.mutate import mutated
 
 from nlecompanion.errors import DocumentError
+from nlecompanion.media.essence import extract_essence
 from nlecompanion.plugins import adapter_for, adapters
 from nlecompanion.timeline.contract import timeline_facts
 from nlecompanion.timeline.uses import read_uses
@@ -42,6 +45,9 @@ COUNT = 5000
 LIMIT_S = 20
 #: Larger documents take long to read and find nothing that smaller ones do not.
 LARGEST_BYTES = 400_000
+#: An AAF without a clip has 230,000 bytes of definitions.
+LARGEST_AAF_BYTES = 600_000
+_COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
 _TOLD = 20
 
 
@@ -73,7 +79,8 @@ def seeds_of(corpus: Path) -> dict[str, list[tuple[str, bytes]]]:
     """Documents to damage, as (name, bytes), by format."""
     found: dict[str, list[tuple[str, bytes]]] = {}
     for path in sorted(corpus.rglob("*")):
-        if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        largest_bytes = LARGEST_AAF_BYTES if path.suffix.lower() == ".aaf" else LARGEST_BYTES
+        if not path.is_file() or path.stat().st_size > largest_bytes:
             continue
         try:
             name = adapter_for(path).name
@@ -94,7 +101,7 @@ def _too_long(*_: object) -> NoReturn:
 
 
 def try_one(format_name: str, path: Path, tally: Tally) -> None:
-    """Reads, conforms and reads again; anything but a `DocumentError` comes through."""
+    """Reads, conforms and reads again, takes media out; other than typed errors come through."""
     adapter = adapters()[format_name]
     try:
         timeline = adapter.read(path)
@@ -105,6 +112,7 @@ def try_one(format_name: str, path: Path, tally: Tally) -> None:
         adapter.patch(path, plan, target)
         read_uses(adapter.read(target))
         tally.conformed += 1
+        extract_essence(path, {use.media_url for use in uses}, path.parent / "inside")
     except DocumentError as error:
         name = type(error).__name__
         tally.errors[name] = tally.errors.get(name, 0) + 1
@@ -156,7 +164,10 @@ def damaged(seeds: Sequence[tuple[str, bytes]], number: int, seed: int) -> tuple
     """The document of that number: always the same one for the same seed."""
     chance = random.Random(seed * 1_000_003 + number)
     name, data = seeds[number % len(seeds)]
-    return name, mutated(data, chance)
+    if not data.startswith(_COMPOUND_FILE):
+        return name, mutated(data, chance)
+    damage = chance.choice((aaf_damage.damaged, aaf_damage.retold))
+    return name, damage(data, chance)
 
 
 def fuzz(

@@ -14,6 +14,7 @@ from testkit.shared import shared
 
 from nlecompanion.diagnosis.diagnose import RegionMeasures, diagnose
 from nlecompanion.diagnosis.levels import LevelMeter, hops_of, level_db
+from nlecompanion.diagnosis.ratio import steadied_sbr_db
 from nlecompanion.diagnosis.speech import SpeechMeter, clip_spans, speech_spans
 from nlecompanion.model import Samples, Span
 from nlecompanion.timeline.regions import plan_regions
@@ -108,7 +109,9 @@ def test_the_ratio_of_a_known_split_is_measured() -> None:
     speech = (Span(Fraction(3), Fraction(2)),)
     measures = RegionMeasures(speech, voice + background, None, voice, background)
     diagnosis = diagnose(one, region, measures)
-    assert diagnosis.sbr_db == pytest.approx(10)
+    assert diagnosis.sbr_split_db == pytest.approx(10)
+    assert diagnosis.sbr_gaps_db == pytest.approx(0)
+    assert diagnosis.sbr_db == steadied_sbr_db(diagnosis.sbr_split_db, diagnosis.sbr_gaps_db)
     assert diagnosis.speech == (Span(Fraction(1), Fraction(2)),)
     assert diagnosis.speech_level_db == pytest.approx(-20)
 

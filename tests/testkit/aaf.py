@@ -372,7 +372,8 @@ class Maker:
             slot["TimelineMobAttributeList"].append(pair)
 
 
-def _made(path: Path, rate: Fraction, build: Callable[[Maker], None]) -> Path:
+def made(path: Path, rate: Fraction, build: Callable[[Maker], None]) -> Path:
+    """A document at that path, with what `build` puts into it; `rate` is in frames a second."""
     with aaf2.open(str(path), "w") as file:
         build(Maker(file, rate))
     return path
@@ -448,7 +449,7 @@ def _ntsc(make: Maker) -> None:
 
 #: Documents by label, as functions that write one to a path.
 SPECIMENS: Mapping[str, Callable[[Path], Path]] = {
-    "avid 25": lambda path: _made(path, Fraction(25), _avid),
-    "resolve samples": lambda path: _made(path, Fraction(24), _resolve),
-    "premiere 29.97 DF": lambda path: _made(path, Fraction(30_000, 1001), _ntsc),
+    "avid 25": lambda path: made(path, Fraction(25), _avid),
+    "resolve samples": lambda path: made(path, Fraction(24), _resolve),
+    "premiere 29.97 DF": lambda path: made(path, Fraction(30_000, 1001), _ntsc),
 }

@@ -27,14 +27,14 @@ def marked(report: UseReport, *others: UseReport, tracks: tuple[str, ...] = ()) 
     return mark_dialogue([report, *others], (), tracks)[0].marked
 
 
-@pytest.mark.parametrize(("level_db", "expected"), [(-24.0, True), (-27.9, True), (-28.1, False)])
-def test_loud_is_as_loud_as_the_speech_of_the_others(level_db: float, *, expected: bool) -> None:
+@pytest.mark.parametrize(("level_db", "expected"), [(-10.0, True), (-18.9, True), (-19.1, False)])
+def test_loud_is_6_db_over_the_speech_of_the_others(level_db: float, *, expected: bool) -> None:
     assert marked(nobody(level_db), somebody(-25.0)) is expected
 
 
 def test_alone_it_is_compared_with_usual_dialogue() -> None:
-    assert marked(nobody(USUAL_SPEECH_DB))
-    assert not marked(nobody(USUAL_SPEECH_DB - 10))
+    assert marked(nobody(USUAL_SPEECH_DB + 6))
+    assert not marked(nobody(USUAL_SPEECH_DB))
 
 
 def test_only_where_track_role_or_the_user_say_dialogue() -> None:
