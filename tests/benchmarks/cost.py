@@ -113,13 +113,11 @@ def pipeline_seconds(engine: Any, document: Path, out: Path, cleans: bool = True
 
     from nlecompanion import pipeline
     from nlecompanion.settings import Settings
+    from nlecompanion.work import Tools
 
-    class Factory:
-        def create(self) -> Any:
-            return engine
-
+    tools = Tools(engine, engine)
     start_s = time.perf_counter()
-    with patch.object(pipeline, "engine_factory", lambda _: Factory()):
+    with patch.object(pipeline, "_tools", lambda *_: tools):
         delivery = pipeline.run(document, Settings(), pipeline.Place(out))
     taken_s = time.perf_counter() - start_s
     if cleans and not delivery.cleaned:
