@@ -37,6 +37,14 @@ def window_of(use: Use, region: Region) -> Span:
     return Span(use.source.start_s - region_start_s, use.source.duration_s)
 
 
+def window_within(use: Use, region: Region) -> Span:
+    """The part of that range that lies in the region: containers round their durations."""
+    window = window_of(use, region)
+    length_s = Fraction(region.length_samples, region.rate_hz)
+    start_s = min(max(window.start_s, Fraction(0)), length_s)
+    return Span(start_s, min(window.end_s, length_s) - start_s)
+
+
 def diagnose(use: Use, region: Region, measures: RegionMeasures) -> Diagnosis:
     """Speech, levels and speech-to-background ratio of one use.
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from nlecompanion.diagnosis.diagnose import window_of
+from nlecompanion.diagnosis.diagnose import window_within
 from nlecompanion.diagnosis.moments import Moment, Track, moments, windows_in
 from nlecompanion.diagnosis.speech import clip_spans
 from nlecompanion.model import Region, Samples, Span, Use
@@ -83,7 +82,7 @@ def decide(
     region: Region, measured: Measured, take: Read, voice: Read, profile: Profile
 ) -> Decision:
     """Climbs on the region's hardest window, then looks at all the others."""
-    windows = windows_in(within(window_of(use, region), region) for use in region.uses)
+    windows = windows_in(window_within(use, region) for use in region.uses)
     ranked = moments(track_of(measured), windows)
     heard = [
         (moment, window_spectra(moment.span, measured.speech, take, voice, region.rate_hz))
@@ -104,18 +103,11 @@ def evidence_for(
     engine: Engine,
 ) -> Evidence:
     """What speaks for and against a use: on the window of it that looks hardest."""
-    windows = windows_in([within(window_of(use, region), region)])
+    windows = windows_in([window_within(use, region)])
     hardest = moments(track_of(measured), windows)[0].span
     return evidence(
         *window_sound(hardest, take.read, voice.read, region.rate_hz), region.rate_hz, engine
     )
-
-
-def within(window: Span, region: Region) -> Span:
-    """The part of a use's window that lies in the region: containers round their durations."""
-    length_s = Fraction(region.length_samples, region.rate_hz)
-    start_s = min(max(window.start_s, Fraction(0)), length_s)
-    return Span(start_s, min(window.end_s, length_s) - start_s)
 
 
 def window_sound(span: Span, take: Read, voice: Read, rate_hz: int) -> tuple[Samples, Samples]:

@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from nlecompanion.diagnosis.diagnose import window_of
+from nlecompanion.diagnosis.diagnose import window_within
 from nlecompanion.diagnosis.levels import HOP_S, LevelMeter
 from nlecompanion.diagnosis.moments import ENOUGH_SPEECH_S, Moment, Track, moments, windows_in
 from nlecompanion.diagnosis.speech import FRAME_S, SpeechMeter, clip_spans, speech_spans
@@ -125,13 +125,8 @@ def survey(region: Region) -> Survey:
     length_s = Fraction(region.length_samples, region.rate_hz)
     probabilities = speech.finish()
     track = Track(speech_spans(probabilities, length_s), probabilities, levels.finish())
-    windows = windows_in(_inside(window_of(use, region), length_s) for use in region.uses)
+    windows = windows_in(window_within(use, region) for use in region.uses)
     return Survey(region, track, moments(track, windows))
-
-
-def _inside(window: Span, length_s: Fraction) -> Span:
-    start_s = min(max(window.start_s, Fraction(0)), length_s)
-    return Span(start_s, min(window.end_s, length_s) - start_s)
 
 
 _Entry = tuple[int, Survey, Moment]

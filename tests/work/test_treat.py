@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from testkit.model import use
+from testkit.profiles import BARE
 from testkit.sound import level_db
 from testkit.speech import RATE_HZ, speech
 from testkit.stems import spoken
@@ -27,21 +28,7 @@ from nlecompanion.work import RegionOutcome, Target, Tools, work_region
 
 EXPOSED = load_profile("exposed")
 #: Nothing is kept for being good already, and no step does anything.
-UNTOUCHED = replace(
-    EXPOSED,
-    keep_sbr_db=200.0,
-    intensity_db=0.0,
-    high_pass_hz=0.0,
-    hum_db=0.0,
-    plosive_db=0.0,
-    de_echo=False,
-    compression_ratio=1.0,
-    deess_db=0.0,
-    presence_db=0.0,
-    match_level=False,
-    room_tone=False,
-    fade_ms=0.0,
-)
+UNTOUCHED = replace(BARE, fade_ms=0.0)
 
 
 def region_of(
