@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -12,28 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from testkit.browser import NAMELESS, axe_violations, chromium, until
+from testkit.contrast import contrast
 from testkit.delivered import delivered
 
 from nlecompanion.model import Ruling
 
 EVIL = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
-_CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None
-)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium without a window; the tests are skipped where there is none."""
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if _CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    # Chromium's sandbox needs rights that root in a container does not have.
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with driver.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +53,6 @@ def page(browser: Any, report: Path) -> Iterator[Any]:
     context.close()
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
-
-
-def until(page: Any, condition: str) -> None:
-    """Waits for it, at most 1200 frames; the page's policy forbids playwright's own way."""
-    page.evaluate(
-        "new Promise((done, failed) => { let left = 1200; const look = () => {"
-        f"if ({condition}) done(); else if (--left < 0) failed('never');"
-        "else requestAnimationFrame(look); }; look(); })"
-    )
 
 
 def test_markup_in_names_is_shown(page: Any) -> None:
@@ -172,29 +152,16 @@ def test_a_timecode_is_copied(page: Any) -> None:
 
 
 def test_everything_that_can_be_used_has_a_name(page: Any) -> None:
-    nameless = page.evaluate(
-        """[...document.querySelectorAll('a, button, input, img, summary, article, section')]
-        .filter(e => !(e.getAttribute('aria-label') || e.alt || e.textContent.trim()
-          || e.closest('label')?.textContent.trim()
-          || document.getElementById(e.getAttribute('aria-labelledby'))))
-        .map(e => e.outerHTML.slice(0, 80))"""
-    )
-    assert nameless == []
+    assert page.evaluate(NAMELESS) == []
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
 
 
 def test_axe_finds_nothing(page: Any) -> None:
-    """Deque's axe-core, where `AXE_CORE` names its axe.min.js (npm: axe-core)."""
-    axe = os.environ.get("AXE_CORE", "")
-    if not Path(axe).is_file():
-        pytest.skip("AXE_CORE does not name an axe.min.js")
     page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
-    page.evaluate(Path(axe).read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found = page.evaluate("axe.run()")
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+        assert axe_violations(page) == []
 
 
 def test_it_prints_in_black_on_white_without_players(page: Any) -> None:
@@ -213,18 +180,12 @@ def test_without_scripts_both_sounds_can_be_played(browser: Any, report: Path) -
     context.close()
 
 
-def _luminance(color: str) -> float:
-    """WCAG 2.2, relative luminance."""
-    digits = color[1:] if len(color) == 7 else "".join(2 * letter for letter in color[1:])
-    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 @pytest.mark.parametrize("scheme", [0, 1, 2])
 def test_every_text_stands_out_from_what_lies_under_it(scheme: int) -> None:
     """WCAG 2.2, 1.4.3 (AA): at least 4.5 to 1, in light, in dark and in print."""
-    css = resources.files("nlecompanion.templates").joinpath("report", "report.css").read_text()
+    folder = resources.files("nlecompanion.templates")
+    places = ("review/static/look.css", "report/report.css")
+    css = "".join(folder.joinpath(place).read_text(encoding="utf-8") for place in places)
     blocks = [
         dict(re.findall(r"--([a-z]+): (#[0-9a-f]+)", b)) for b in re.findall(r":root \{[^}]*", css)
     ]
@@ -232,5 +193,4 @@ def test_every_text_stands_out_from_what_lies_under_it(scheme: int) -> None:
     inks = ("ink", "dim", "link", "cleaned", "listen", "unfixable", "open", "good", "left")
     for paper in ("page", "paper", "shade"):
         for ink in inks[: 3 if paper != "paper" else len(inks)]:
-            light, dark = sorted((_luminance(colors[ink]), _luminance(colors[paper])), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+            assert contrast(colors[ink], colors[paper]) >= 4.5, (ink, paper)

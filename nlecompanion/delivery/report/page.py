@@ -15,9 +15,14 @@ _TEMPLATES = ("page.html.j2", "card.html.j2", "parts.html.j2")
 
 
 @cache
-def _file(name: str) -> str:
-    source = resources.files("nlecompanion.templates").joinpath("report", name)
+def _file(name: str, folder: str = "report") -> str:
+    source = resources.files("nlecompanion.templates").joinpath(folder, name)
     return source.read_text(encoding="utf-8")
+
+
+def _css() -> str:
+    """The style sheet: colours and type are those of the review page."""
+    return _file("look.css", "review/static") + _file("report.css")
 
 
 @cache
@@ -52,7 +57,7 @@ def render_page(*, cards: list[str], **values: Any) -> str:
         .get_template("page.html.j2")
         .render(
             cards=[Markup(card) for card in cards],
-            css=Markup(_file("report.css")),
+            css=Markup(_css()),
             script=Markup(script),
             script_hash=f"sha256-{digest}",
             **values,
