@@ -1,4 +1,7 @@
-"""Ties the daemon to the pipeline: what `nlecompanion watch` runs."""
+"""Ties the daemon to readers and to processes of work: what `nlecompanion watch` runs.
+
+The pipeline itself is loaded by the processes of work alone (`job_work`), not here.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nlecompanion import pipeline
-from nlecompanion.delivery.receipt import summary
-from nlecompanion.errors import Interrupted, MediaError, NleCompanionError
+from nlecompanion.errors import MediaError
 from nlecompanion.isolation import Isolation
+from nlecompanion.job_process import JobProcesses
 from nlecompanion.media.find import wanted_urls
 from nlecompanion.media.locate import local_path, readings
-from nlecompanion.model import FAILURES, Delivery
 from nlecompanion.settings import Settings, load_profile, profile_names
 from nlecompanion.timeline.choice import choose
 from nlecompanion.timeline.documents import read_document, recognise
 from nlecompanion.watch.announcing import announcing
-from nlecompanion.watch.contract import JobResult, WatchSettings, Work, WorkOrder
+from nlecompanion.watch.contract import Needs, Underway, WatchSettings, WorkOrder
 from nlecompanion.watch.daemon import Means, open_daemon
 from nlecompanion.watch.logs import log_state_changes
-from nlecompanion.watch.names import delivery_name, shown
 from nlecompanion.watch.options import FolderOptions, load_options
 from nlecompanion.watch.reloading import Reloading
-from nlecompanion.watch.stalling import Stall, end_process
-from nlecompanion.work.regions import Progress
 
 logger = logging.getLogger(__name__)
 
 #: A reader that has read this many documents is replaced: memory that it has lost comes back.
 _DOCUMENTS_A_READER = 200
-_STALL_S = FolderOptions().stall_s
 
 
 def watch_folder(
@@ -60,25 +57,30 @@ def watch_folder(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Reader() as reader, announcing() as announcer:
+    with Reader() as reader, announcing() as announcer, JobProcesses() as processes:
 
         def means() -> Means:
             chosen, options = settings(), load_options(folder)
             announcer.adopt(options.webhook, notify=options.notify)
             reader.settings = chosen
             watched = _with_options(chosen, options, polling)
-            return Means(work_with(chosen, options.stall_s), reader, watched, reader.rest)
+
+            def start(order: WorkOrder) -> Underway:
+                return processes.start(order, chosen, options.stall_s)
+
+            return Means(start, reader, watched, reader.rest, processes.rest)
 
         fresh = Reloading(means, (folder / "watch.toml", *files))
         first = fresh.first()
         state_dir = load_options(folder).state_dir
         with open_daemon(
             folder,
-            first.work,
+            first.start,
             first.check,
             first.settings,
             state_dir=state_dir,
             rest=first.rest,
+            idle=first.idle,
         ) as daemon:
             say(f"Watching {daemon.places.inbox}. Ctrl-C ends it.")
             daemon.run(stop, fresh)
@@ -127,7 +129,7 @@ class Reader:
     ) -> None:
         self._isolation.__exit__(kind, error, trace)
 
-    def __call__(self, document: Path) -> tuple[Path, ...]:
+    def __call__(self, document: Path) -> Needs:
         """The media whose sound would be worked on, where this machine has, or would have, them.
 
         Raises:
@@ -138,7 +140,11 @@ class Reader:
             self.rest()
         read = read_document(document, recognise(document, self._isolation), self._isolation)
         chosen = choose(read.uses, self.settings.tracks, Fraction(0))
-        return tuple(self._path(url, document) for url in sorted(wanted_urls(chosen)))
+        media = tuple(self._path(url, document) for url in sorted(wanted_urls(chosen)))
+        sound_s = sum(
+            (use.record.duration_s for use in chosen if use.left_alone is None), Fraction(0)
+        )
+        return Needs(media, float(sound_s))
 
     def rest(self) -> None:
         """Ends the child; the next document starts another."""
@@ -151,63 +157,3 @@ class Reader:
         except MediaError:
             # Nothing is there now; a name to go by is enough.
             return document.parent / next(iter(readings(url)), url).replace("\0", "")
-
-
-def work_with(
-    settings: Settings, stall_s: float = _STALL_S, end: Callable[[str], None] = end_process
-) -> Work:
-    """The daemon's work: the pipeline, into the folder that the daemon has chosen.
-
-    `end` is called with a line when no sound was worked on for `stall_s`.
-    """
-
-    def work(order: WorkOrder) -> JobResult:
-        with Stall(shown(order.document.name), stall_s, end) as stall:
-            return _work(order, settings, stall)
-
-    return work
-
-
-def _work(order: WorkOrder, settings: Settings, stall: Stall) -> JobResult:
-    def watcher(progress: Progress) -> None:
-        stall.tick()
-        order.progress(progress.done_s, progress.total_s, progress.what)
-        if order.should_stop():
-            raise Interrupted(f"{order.document.name} was put back")
-
-    profile = settings.profile
-    if order.profile != profile.name:
-        profile = load_profile(order.profile)
-    made = pipeline.run(
-        order.document,
-        replace(settings, profile=profile),
-        pipeline.Place(
-            order.out.parent,
-            order.out.name,
-            order.staging,
-            number=_number(order.out.name, order.document.name),
-        ),
-        watcher,
-    )
-    if made.folder is None and made.failed:
-        raise NleCompanionError(_first_failure(made))
-    return JobResult(made.folder, made.cleaned, made.failed, _message(made))
-
-
-def _first_failure(made: Delivery) -> str:
-    """One line for `failed/`: how many uses, and the first reason with its next move."""
-    reports = [r for r in made.uses if r.left_alone is not None and r.left_alone.reason in FAILURES]
-    use, left_alone = reports[0].use, reports[0].left_alone
-    return f"Nothing could be cleaned: {len(reports)} uses failed, first {use.name}: {left_alone}"
-
-
-def _number(slot: str, document_name: str) -> int:
-    """The number that the daemon put behind the document's name, so that ours go with it."""
-    rest = slot.removeprefix(delivery_name(document_name)).strip()
-    return int(rest) if rest.isdecimal() else 1
-
-
-def _message(made: Delivery) -> str:
-    counts = summary(made.uses)
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f"{told or 'no uses'}." if made.folder else f"Nothing to clean: {told or 'no uses'}."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from nlecompanion.errors import WatchError
 from nlecompanion.watch import requests
-from nlecompanion.watch.contract import Clock, JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import Clock, Underway, WatchSettings, WorkOrder
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.layout import WatchFolder
 from nlecompanion.watch.lock import folder_lock, holder
@@ -57,5 +57,5 @@ def _settle_here(places: WatchFolder, journal: Journal, clock: Clock) -> None:
         # A daemon has just started: it will answer.
 
 
-def _no_work(order: WorkOrder) -> JobResult:
+def _no_work(order: WorkOrder) -> Underway:
     raise AssertionError(f"{order.document} is not worked on here")

@@ -1,7 +1,7 @@
-"""What the daemon is given: the work, the check, the settings, the clock.
+"""What the daemon is given: the start of work, the check, the settings, the clock.
 
-The daemon decides when a document is worked on and that it is worked on once; what the work is, it
-does not know. Whoever starts the daemon hands in both callables.
+The daemon decides when a document is worked on and that it is worked on once; what the work is, and
+in which process it is done, it does not know. Whoever starts the daemon hands in both callables.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ def _nobody(done_s: float, total_s: float, what: str) -> None:
     """Whom progress is told where nobody looks."""
 
 
+def _nothing() -> None:
+    """Where nobody waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkOrder:
     """One document to work on.
@@ -28,7 +32,10 @@ class WorkOrder:
     exist yet. `staging` is an empty folder on the same file system, cleared before and after.
     `should_stop` turns true when the daemon is asked to end, when the job is cancelled, and when
     its media are away. `progress` may be told the seconds of sound done, those to do, and what is
-    in work, as often as one likes.
+    in work, as often as one likes. `is_sparing` asks for as little memory and as few processors as
+    can be: the work beside is longer, or this one died before. A process that does the work keeps
+    the descriptors `keep_open`, which hold the folder's lock. `wake` may be called from any thread
+    when there is something to poll for.
     """
 
     document: Path
@@ -37,6 +44,9 @@ class WorkOrder:
     staging: Path
     should_stop: Callable[[], bool]
     progress: Callable[[float, float, str], None] = _nobody
+    is_sparing: bool = False
+    keep_open: tuple[int, ...] = ()
+    wake: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +78,62 @@ class Work(Protocol):
         """Does the work."""
 
 
+class WorkDied(Exception):
+    """The process that did the work crashed, was killed or hung; `str()` says how."""
+
+
+class Underway(Protocol):
+    """Work that has been started."""
+
+    def poll(self) -> JobResult | None:
+        """The result; None while the work goes on. Raises what `Work` raises, and `WorkDied`."""
+
+    def stop(self) -> None:
+        """Asks for an end soon: `poll` then raises `Interrupted`, unless it was done before."""
+
+
+class Start(Protocol):
+    """Starts the work on one document, which must not hold up whoever calls this."""
+
+    def __call__(self, order: WorkOrder) -> Underway:
+        """Starts it."""
+
+
+class _Inline:
+    def __init__(self, work: Work, order: WorkOrder) -> None:
+        self._work, self._order = work, order
+
+    def poll(self) -> JobResult | None:
+        """Does the whole work."""
+        return self._work(self._order)
+
+    def stop(self) -> None:
+        """Comes too late or too early: `should_stop` is asked by the work itself."""
+
+
+def inline(work: Work) -> Start:
+    """Work that is done in this very process while it is polled; for short work and for tests."""
+    return lambda order: _Inline(work, order)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The media whose sound would be worked on, there or not, and how much of it, in seconds."""
+
+    media: Sequence[Path]
+    sound_s: float = 0.0
+
+
 class Check(Protocol):
-    """Says whether a document parses to its end, and which media files it uses.
+    """Says whether a document parses to its end, and what it needs.
 
     Raises:
         NotATimeline: it does not, or not yet: asked again when the file has been still for longer.
         DocumentError: it never will.
     """
 
-    def __call__(self, document: Path) -> Sequence[Path]:
-        """Reads the document; gives the media whose sound would be worked on, there or not."""
+    def __call__(self, document: Path) -> Needs:
+        """Reads the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def _write_whole(target: Path, content: Path | str) -> None:
     """Writes beside the target, syncs and renames, so that the name never holds half a file."""
     partial = target.with_name(f".{target.name}.partial")
     try:
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)  # a planted link must not be written through
+        with partial.open("xb") as file:
             if isinstance(content, str):
                 file.write(content.encode(errors="backslashreplace"))
             else:

@@ -114,6 +114,7 @@ class Journal(JournalFile):
         sha256: str,
         identity: str,
         media: Sequence[SeenMedia] = (),
+        sound_s: float | None = None,
     ) -> Job:
         """A still, complete document: `stable`, or `duplicate` where its job is known already."""
         values: dict[str, object] = {
@@ -122,6 +123,7 @@ class Journal(JournalFile):
             "profile": profile,
             "document_sha256": sha256,
             "identity": identity,
+            "sound_s": sound_s,
         }
         with self.transaction():
             first = self.live(identity)
@@ -148,6 +150,10 @@ class Journal(JournalFile):
     def put_back(self, job: Job, why: str) -> Job:
         """The work was interrupted and is to be done again."""
         return self._change(job, State.STABLE, why)
+
+    def note_crash(self, job: Job, why: str) -> Job:
+        """The process that worked on it died; it is to be done again."""
+        return self._change(job, State.STABLE, why, {"crashes": job.crashes + 1})
 
     def finish(self, job: Job, message: str, cleaned: int | None, failed: int | None) -> Job:
         """The work is done; the counts are None where a crash has swallowed them."""
@@ -176,7 +182,7 @@ class Journal(JournalFile):
     def look_again(self, job: Job, why: str) -> Job:
         """The document is to be looked into again, as if it had just been dropped."""
         values: dict[str, object] = dict.fromkeys(("identity", "slot", "cleaned", "failed"))
-        return self._change(job, State.SEEN, why, {**values, "message": ""})
+        return self._change(job, State.SEEN, why, {**values, "message": "", "crashes": 0})
 
     def forget(self, job: Job) -> Job:
         """Out of all lists; dropped again, its content is worked on again."""
@@ -244,9 +250,11 @@ class Journal(JournalFile):
         return self.job(job_id)
 
     def _select(self, where: str, *values: object) -> list[Job]:
-        return [
-            _job(row) for row in self.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
-        ]
+        rows = self.rows(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)
+        try:
+            return [_job(row) for row in rows]
+        except (ValueError, TypeError) as error:  # a damaged file that SQLite finds well
+            raise self._unusable(error) from error
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -78,10 +78,16 @@ class JournalFile:
                 raise NoSpace(
                     f"No space for the journal {self._path}. Free some; watching goes on by itself."
                 ) from error
-            raise WatchError(
-                f"The journal {self._path} cannot be used ({error}). "
-                "Check that its disk is there and writable."
-            ) from error
+            raise self._unusable(error) from error
+        except UnicodeDecodeError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> WatchError:
+        why = " ".join(str(error).split())
+        return WatchError(
+            f"The journal {self._path} cannot be used ({why}). "
+            "Check that its disk is there and writable."
+        )
 
 
 def stored(path: str) -> str | bytes:

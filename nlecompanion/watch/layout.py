@@ -101,12 +101,26 @@ def _refuse_network(places: WatchFolder) -> None:
         )
 
 
+def refuse_links(places: WatchFolder) -> None:
+    """Nothing is written through a link: it would lead out of the folder, or to another disk.
+
+    Raises:
+        WatchError: one of the folders that are written to is a link.
+    """
+    for place in (places.working, places.done, places.failed, places.private):
+        if place.is_symlink():
+            raise WatchError(
+                f"{place} is a link. Put a folder in its place; deliveries are renamed from "
+                "working to done, so both must lie on one disk."
+            )
+
+
 def prepare(folder: Path, state_dir: Path | None = None) -> WatchFolder:
     """Makes what is missing of a watched folder and proves that all of it can be written.
 
     Raises:
         WatchError: it is no folder, cannot be written, lies inside another watched folder, or its
-            journal would lie on a network drive.
+            journal would lie on a network drive; or one of its folders is a link.
     """
     root = folder.resolve()
     for above in root.parents:
@@ -116,6 +130,7 @@ def prepare(folder: Path, state_dir: Path | None = None) -> WatchFolder:
                 "Choose a folder outside it."
             )
     places = WatchFolder(root, _state_of(root, state_dir))
+    refuse_links(places)
     state = (places.state,) if places.state is not None else ()
     folders = (places.inbox, places.working, places.done, places.failed, places.private)
     for place in (root, *folders, *state):

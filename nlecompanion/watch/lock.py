@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -16,55 +15,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlecompanion.errors import WatchError
+from nlecompanion.file_lock import open_lock, try_lock
 
 if TYPE_CHECKING:
     from nlecompanion.watch.contract import Clock
     from nlecompanion.watch.layout import WatchFolder
 
-if sys.platform == "win32":
-    import msvcrt
-
-    # Windows locks are mandatory, so the locked byte lies behind what others must be able to read.
-    _LOCK_OFFSET = 1 << 30
-
-    def _try_lock(descriptor: int, *, shared: bool = False) -> None:
-        del shared  # Windows has no shared ones here: two that look may each see the other
-        os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int, *, shared: bool = False) -> None:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-
-
 logger = logging.getLogger(__name__)
 
 #: A command holds the lock for less than this, and says so; a daemon waits for it.
 _BRIEF_S = 5.0
+#: A killed daemon's last child still holds it for a moment.
+_ORPHAN_S = 10.0
 #: And whoever looks whether it is held, holds it for less than this.
 _LOOK_S = 0.2
 _TRY_AGAIN_S = 0.02
 
-_HELD_BY_ANOTHER = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-
 
 @contextmanager
-def hold(places: WatchFolder, clock: Clock) -> Iterator[None]:
+def hold(places: WatchFolder, clock: Clock) -> Iterator[tuple[int, ...]]:
     """Holds a watched folder, for this machine and as far as its file system can for others.
+
+    Gives the descriptors of the locks: a child that keeps them holds the folder until it ends too.
 
     Raises:
         WatchError: another daemon holds it, or the file system does not lock.
     """
     with ExitStack() as stack:
-        stack.enter_context(folder_lock(places.lock, clock.wall_s()))
+        held = [stack.enter_context(folder_lock(places.lock, clock.wall_s()))]
         if places.shared_lock is not None:
             try:
-                stack.enter_context(folder_lock(places.shared_lock, clock.wall_s()))
+                held.append(stack.enter_context(folder_lock(places.shared_lock, clock.wall_s())))
             except NoLocks as error:
                 logger.warning("%s Make sure that no other machine watches it.", error)
-        yield
+        yield tuple(held)
 
 
 class NoLocks(WatchError):
@@ -90,8 +74,10 @@ def holder(path: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def folder_lock(path: Path, since_s: float, *, brief: bool = False) -> Iterator[None]:
+def folder_lock(path: Path, since_s: float, *, brief: bool = False) -> Iterator[int]:
     """Holds the lock file at `path`, with who holds it written in it; `since_s` counts from 1970.
+
+    Gives its descriptor.
 
     Who holds it for moments only says so by `brief`, and is waited for.
 
@@ -112,14 +98,14 @@ def folder_lock(path: Path, since_s: float, *, brief: bool = False) -> Iterator[
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, json.dumps(note).encode())
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        return open_lock(path)
     except OSError as error:
         raise WatchError(
             f"The lock {path} cannot be opened ({error.strerror}). "
@@ -130,21 +116,39 @@ def _open(path: Path) -> int:
 def _lock_soon(descriptor: int, path: Path) -> bool:
     from_s = time.monotonic()
     while not _try(descriptor, path):
-        patience_s = _BRIEF_S if (_note(path) or {}).get("brief") else _LOOK_S
-        if time.monotonic() - from_s > patience_s:
+        if time.monotonic() - from_s > _patience_s(_note(path) or {}):
             return False
         time.sleep(_TRY_AGAIN_S)
     return True
 
 
+def _patience_s(note: dict[str, Any]) -> float:
+    """How long the lock of whoever wrote this is waited for."""
+    if note.get("brief"):
+        return _BRIEF_S
+    if note.get("host") == socket.gethostname() and not _lives(note.get("pid")):
+        return _ORPHAN_S
+    return _LOOK_S
+
+
+def _lives(pid: object) -> bool:
+    """Whether a process of this machine has that number; yes where it cannot be told."""
+    if sys.platform == "win32" or not isinstance(pid, int) or pid <= 0:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        logger.debug("Process %d cannot be asked: %s", pid, error)
+    return True
+
+
 def _try(descriptor: int, path: Path, *, shared: bool = False) -> bool:
     try:
-        _try_lock(descriptor, shared=shared)
+        return try_lock(descriptor, shared=shared)
     except OSError as error:
-        if error.errno in _HELD_BY_ANOTHER:
-            return False
         raise _no_locks(path, str(error.strerror)) from error
-    return True
 
 
 def _prove(path: Path) -> None:

@@ -47,6 +47,24 @@ def away(known: Sequence[SeenMedia], now: Sequence[SeenMedia]) -> list[str]:
     return [seen.path for seen in known if seen.is_there and seen.path not in here]
 
 
+def closed(known: Sequence[SeenMedia], document: Path) -> list[str]:
+    """The files that this user may not look at, where that is so of all that is not missing.
+
+    Of media that are there in part, what can be had is worked on and the rest is told.
+    """
+    shut = []
+    for seen in known:
+        try:
+            (document / seen.path).stat()
+        except PermissionError:
+            shut.append(seen.path)
+        except (OSError, ValueError):
+            continue
+        else:
+            return []
+    return shut
+
+
 def _look_at_one(path: Path, document: Path) -> SeenMedia:
     inside = path.is_relative_to(document)
     name = path.relative_to(document).as_posix() if inside else os.path.abspath(path)  # noqa: PTH100

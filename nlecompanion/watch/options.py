@@ -21,7 +21,8 @@ class FolderOptions:
 
     `state_dir` holds journal and lock where the folder itself lies on a network drive. `webhook` is
     an address that every done, failed or parked job is posted to as JSON; `notify` shows it on the
-    desktop. Times are in seconds; work that has not moved for `stall_s` ends the daemon.
+    desktop. Times are in seconds; work that has not moved for `stall_s` is ended, and tried once
+    more.
     """
 
     state_dir: Path | None = None
@@ -80,7 +81,10 @@ def _checked(file: Path, key: str, value: Any) -> Any:
 
 
 def _state_dir(file: Path, value: str) -> Path:
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:  # ~ of nobody
+        raise SettingsError(f"state_dir in {file} cannot be found: {error}") from error
     if not path.is_absolute():
         raise SettingsError(
             f"state_dir in {file} must be a whole path on a local disk, not {value!r}."

@@ -6,6 +6,7 @@ command itself, settles it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,14 +88,24 @@ def cancels(journal: JournalFile, job_id: int) -> bool:
     return any(r.job == job_id and r.what is What.CANCEL for r in waiting(journal))
 
 
-def settle(journal: Journal, in_work: int | None = None) -> set[int]:
+def is_asked(journal: JournalFile, in_work: Collection[int]) -> bool:
+    """Whether `settle` would have something to do."""
+    return any(not _has_to_wait(request, in_work) for request in waiting(journal))
+
+
+def _has_to_wait(request: Request, in_work: Collection[int]) -> bool:
+    """Work that is to be cancelled is stopped first, by whoever looks after it."""
+    return request.what is What.CANCEL and request.job in in_work
+
+
+def settle(journal: Journal, in_work: Collection[int] = ()) -> set[int]:
     """Does what is asked for and answers; gives the jobs that are to be tried at once.
 
-    `in_work` is the job that is being worked on: what is asked of it waits.
+    `in_work` are the jobs that are being worked on.
     """
     hurried: set[int] = set()
     for request in waiting(journal):
-        if request.job == in_work:
+        if _has_to_wait(request, in_work):
             continue
         job = journal.job(request.job)
         if request.what is What.RETRY:

@@ -1,33 +1,60 @@
-"""Does one job after another, and settles what a killed daemon had left half-done."""
+"""Starts jobs, sees them to their end, and settles what a killed daemon had left half-done.
+
+One job is worked on at a time. Beside a long one a second may run if it is short, so that a
+timeline of 20 s does not wait for one of three hours.
+"""
 
 from __future__ import annotations
 
 import errno
 import logging
-import os
-import shutil
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from nlecompanion.errors import DeliveryError, Interrupted, NleCompanionError, NoSpace, NotWritable
+from nlecompanion.errors import (
+    DeliveryError,
+    Interrupted,
+    NleCompanionError,
+    NoSpace,
+    NotWritable,
+)
 from nlecompanion.media.disk import FULL_ERRNOS
 from nlecompanion.watch.contract import (
     Clock,
     JobResult,
+    Start,
+    Underway,
     WatchSettings,
-    Work,
+    WorkDied,
     WorkOrder,
 )
 from nlecompanion.watch.digest import one_line, sha256_of, unexpected
-from nlecompanion.watch.filing import delivery_error, file_failure, file_note, withdraw_failure
+from nlecompanion.watch.filing import file_failure, file_note, withdraw_failure
 from nlecompanion.watch.guard import Guard
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.layout import WatchFolder
-from nlecompanion.watch.media import away, look_again
-from nlecompanion.watch.names import delivery_name, shown
+from nlecompanion.watch.media import away, closed, look_again
+from nlecompanion.watch.names import shown
+from nlecompanion.watch.slots import Slots
 from nlecompanion.watch.states import Job, State
 
 logger = logging.getLogger(__name__)
+
+#: A job of at most so much dialogue may run beside a longer one.
+SHORT_S = 300.0
+#: Once more after its process has died; a second death is the job's own.
+_MAX_CRASHES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A job that is worked on now. `work` is None where it could not even be started."""
+
+    job: Job
+    guard: Guard
+    work: Underway | None
+    error: Exception | None = None
 
 
 class Runner:
@@ -37,21 +64,37 @@ class Runner:
         self,
         places: WatchFolder,
         journal: Journal,
-        work: Work,
+        start: Start,
         settings: WatchSettings,
         clock: Clock,
+        keep_open: tuple[int, ...] = (),
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._places = places
         self._journal = journal
-        self._work = work
+        self._slots = Slots(places, journal)
+        self._start = start
         self._settings = settings
         self._clock = clock
+        self._keep_open = keep_open
+        self._wake = wake
+        self._running: dict[int, _Running] = {}
         # Monotonic, so not in the journal: after a restart parked jobs are tried at once.
         self._parked_until_s: dict[int, float] = {}
 
-    def adopt(self, work: Work, settings: WatchSettings) -> None:
-        """From now on with these."""
-        self._work, self._settings = work, settings
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is worked on now."""
+        return bool(self._running)
+
+    @property
+    def in_work(self) -> frozenset[int]:
+        """The numbers of the jobs that are worked on now."""
+        return frozenset(self._running)
+
+    def adopt(self, start: Start, settings: WatchSettings) -> None:
+        """The next jobs with these; what runs goes on as it was started."""
+        self._start, self._settings = start, settings
 
     def hurry(self, job_ids: Collection[int]) -> None:
         """Parked jobs of these numbers are due now."""
@@ -61,18 +104,22 @@ class Runner:
     def recover(self) -> None:
         """Settles jobs that stand as `working` although nobody works: the process was killed."""
         for job in self._journal.in_state(State.WORKING, State.DELIVERING):
-            self._clear_staging(job)  # before the journal forgets that there may be one
-            if self._is_handed_back(job):
+            if job.id in self._running:
+                continue
+            self._slots.clear_staging(job)  # before the journal forgets that there may be one
+            if self._slots.is_handed_back(job):
                 self._finish(job, "delivered before the daemon ended", None, None)
             else:
                 self._journal.put_back(job, "the daemon ended during the work")
 
     def next_job(self) -> Job | None:
-        """The job to do now, if any; parked ones only when their time has come."""
+        """The job to start now, if any; parked ones only when their time has come."""
+        if len(self._running) > 1 or any(_is_short(r.job) for r in self._running.values()):
+            return None
         now_s = self._clock.monotonic_s()
         waiting = self._journal.in_state(State.STABLE, State.PARKED)
         due = (job for job in waiting if self._due_s(job, now_s) <= now_s)
-        return next(due, None)
+        return next((job for job in due if not self._running or _is_short(job)), None)
 
     def next_due_s(self) -> float | None:
         """The moment at which a parked job is tried again."""
@@ -80,8 +127,8 @@ class Runner:
         now_s = self._clock.monotonic_s()
         return min((self._due_s(job, now_s) for job in parked), default=None)
 
-    def do(self, job: Job, should_stop: Callable[[], bool]) -> None:
-        """Works on one job; whatever goes wrong with it ends up in the journal."""
+    def begin(self, job: Job, should_stop: Callable[[], bool]) -> None:
+        """Starts one job, or settles why it cannot be; whatever goes wrong is in the journal."""
         if why := self._why_gone(job):
             self._journal.gone(job, why)
             return
@@ -89,40 +136,62 @@ class Runner:
             self._park(job, why)
             return
         media = self._journal.media(job.id)
-        now = look_again(media, self._document(job))
+        now = look_again(media, self._slots.document(job))
         if lost := away(media, now):
             self._park(job, _away_line(lost))
+            return
+        if shut := closed(media, self._slots.document(job)):
+            self._park(job, _closed_line(shut[0]))
             return
         if now != tuple(media):
             self._journal.look_again(job, "its media have changed since it was looked into")
             return
-        keeps_slot = job.slot is not None and not self._is_handed_back(job)
-        slot = job.slot if keeps_slot and job.slot is not None else self._free_slot(job)
+        slot = self._slots.slot_for(job)
+        is_beside = self.is_busy
         job = self._journal.start(job, slot)
-        guard = Guard(self._journal, job, self._document(job), media, self._clock, should_stop)
+        guard = Guard(
+            self._journal, job, self._slots.document(job), media, self._clock, should_stop
+        )
         try:
-            result = self._work(self._order(job, guard))
+            work = self._start(self._order(job, guard, is_sparing=is_beside or job.crashes > 0))
         except Exception as error:
-            self._clear_staging(job)
-            self._after_error(job, error, guard)
+            self._running[job.id] = _Running(job, guard, None, error)
         else:
-            self._clear_staging(job)
-            self._after_work(job, result)
+            self._running[job.id] = _Running(job, guard, work)
 
-    def _order(self, job: Job, guard: Guard) -> WorkOrder:
-        staging = self._staging(job)
-        self._clear_staging(job)
-        try:
-            staging.mkdir()
-        except OSError as error:
-            raise delivery_error(error, self._places.working) from error
+    def tend(self) -> bool:
+        """Settles the jobs that have ended and asks those to stop that should; whether any ended.
+
+        Raises:
+            WatchError, DeliveryError: the journal cannot be written; `recover` settles it later.
+        """
+        ended = False
+        for number, running in list(self._running.items()):
+            outcome = _polled(running)
+            if outcome is not None:
+                del self._running[number]
+                ended = True
+                self._slots.clear_staging(running.job)
+                if isinstance(outcome, JobResult):
+                    self._after_work(running.job, outcome)
+                else:
+                    self._after_error(running.job, outcome, running.guard)
+            elif running.work is not None and running.guard.should_stop():
+                running.work.stop()
+        return ended
+
+    def _order(self, job: Job, guard: Guard, *, is_sparing: bool) -> WorkOrder:
+        staging = self._slots.empty_staging(job)
         return WorkOrder(
-            self._document(job),
+            self._slots.document(job),
             job.profile,
-            self._out(job),
+            self._slots.out(job),
             staging,
             guard.should_stop,
             guard.note_progress,
+            is_sparing,
+            self._keep_open,
+            self._wake,
         )
 
     def _after_work(self, job: Job, result: JobResult) -> None:
@@ -130,23 +199,23 @@ class Runner:
         if result.delivery is None:
             # Where there is no delivery the editor still finds out why.
             try:
-                file_note(self._note(job), message)
+                file_note(self._slots.note(job), message)
             except DeliveryError as error:
                 self._park(job, str(error))
                 return
-        elif not self._out(job).is_dir():
-            line = f"the work tells of a delivery in {self._out(job)}, but there is none"
+        elif not self._slots.out(job).is_dir():
+            line = f"the work tells of a delivery in {self._slots.out(job)}, but there is none"
             self._fail(job, unexpected(job.path, RuntimeError(line)))
             return
         self._finish(job, message, result.cleaned, result.failed)
 
     def _after_error(self, job: Job, error: Exception, guard: Guard) -> None:
-        if self._is_handed_back(job):
+        if self._slots.is_handed_back(job):
             logger.warning("%s: after the delivery: %s", shown(job.path), one_line(error))
             self._finish(job, "delivered", None, None)
-        elif isinstance(error, Interrupted) and guard.is_cancelled:
+        elif isinstance(error, Interrupted | WorkDied) and guard.is_cancelled:
             self._journal.cancel(job)
-        elif isinstance(error, Interrupted) and guard.is_stopped:
+        elif isinstance(error, Interrupted | WorkDied) and guard.is_stopped:
             self._journal.put_back(job, "stopped on request")
         elif why := self._why_closed(job):
             self._park(job, why)
@@ -156,21 +225,33 @@ class Runner:
             self._park(job, one_line(error))
         elif why := self._why_gone(job):
             self._journal.gone(job, why)
+        elif isinstance(error, WorkDied):
+            self._after_death(job, error)
         elif isinstance(error, NleCompanionError):
             self._fail(job, one_line(error))
         else:
             logger.error("%s met an unexpected error", shown(job.path), exc_info=error)
             self._fail(job, unexpected(job.path, error))
 
+    def _after_death(self, job: Job, error: WorkDied) -> None:
+        told = f"The work on {shown(Path(job.path).name)} {one_line(error)}"
+        if job.crashes < _MAX_CRASHES:
+            self._journal.note_crash(job, f"{told}; it is tried once more, with less at a time")
+        else:
+            self._fail(
+                job,
+                f"{told}, twice. The log says more. Please report it, unless it is this machine.",
+            )
+
     def _finish(self, job: Job, message: str, cleaned: int | None, failed: int | None) -> None:
         if job.identity is not None:
             for name in self._journal.filed_under(job.identity):
-                withdraw_failure(self._places.failed, name, self._document(job))
+                withdraw_failure(self._places.failed, name, self._slots.document(job))
         self._journal.finish(job, message, cleaned, failed)
 
     def _fail(self, job: Job, line: str) -> None:
         try:
-            filed = file_failure(self._places.failed, self._document(job), line)
+            filed = file_failure(self._places.failed, self._slots.document(job), line)
         except DeliveryError as error:
             self._park(job, f"{line} And that could not be filed: {error}")
         else:
@@ -187,7 +268,7 @@ class Runner:
     def _why_gone(self, job: Job) -> str:
         """Empty while the document is what it was: by content, for a touch changes nothing."""
         try:
-            same = sha256_of(self._document(job)) == job.document_sha256
+            same = sha256_of(self._slots.document(job)) == job.document_sha256
         except FileNotFoundError:
             return "was taken away before it was worked on"
         except (OSError, NleCompanionError):
@@ -197,7 +278,7 @@ class Runner:
     def _why_closed(self, job: Job) -> str:
         """Empty while the document can be read."""
         try:
-            sha256_of(self._document(job))
+            sha256_of(self._slots.document(job))
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -209,49 +290,32 @@ class Runner:
             return ""  # what is wrong with it is for the work to say
         return ""
 
-    def _free_slot(self, job: Job) -> str:
-        """A name that no delivery has or had."""
-        try:
-            lying = {entry.name.casefold() for entry in self._places.done.iterdir()}
-        except OSError as error:
-            raise delivery_error(error, self._places.done) from error
-        taken = self._journal.slots() | lying
-        base = delivery_name(Path(job.path).name)
-        slot, number = base, 1
-        while {slot.casefold(), f"{slot}.txt".casefold()} & taken:
-            number += 1
-            slot = f"{base} {number}"
-        return slot
 
-    def _document(self, job: Job) -> Path:
-        return self._places.inbox / job.path
+def _polled(running: _Running) -> JobResult | Exception | None:
+    """How a job has ended; None while it goes on."""
+    if running.work is None:
+        return running.error
+    try:
+        return running.work.poll()
+    except Exception as error:
+        return error
 
-    def _out(self, job: Job) -> Path:
-        return self._places.done / (job.slot or "")
 
-    def _note(self, job: Job) -> Path:
-        return self._places.done / f"{job.slot}.txt"
-
-    def _staging(self, job: Job) -> Path:
-        return self._places.working / (job.slot or "")
-
-    def _is_handed_back(self, job: Job) -> bool:
-        """A delivery is renamed into place whole, so that its name stands for all of it."""
-        return job.slot is not None and (self._out(job).is_dir() or self._note(job).is_file())
-
-    def _clear_staging(self, job: Job) -> None:
-        if job.slot is None or not os.path.lexists(staging := self._staging(job)):
-            return
-        try:
-            shutil.rmtree(staging)
-        except OSError as error:
-            logger.warning("%s could not be removed: %s", staging, error)
+def _is_short(job: Job) -> bool:
+    return job.sound_s is not None and job.sound_s <= SHORT_S
 
 
 def _away_line(lost: Sequence[str]) -> str:
     more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
     return (
         f"{shown(lost[0])}{more} went away. Mount its disk or put it back; "
+        "the work goes on by itself."
+    )
+
+
+def _closed_line(path: str) -> str:
+    return (
+        f"{shown(path)} may not be read. Give this user the right to read it, or mount its disk; "
         "the work goes on by itself."
     )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nlecompanion.errors import WatchError
 
+#: A lock of another process is waited for; on a busy machine a command may hold it for seconds.
+_PATIENCE_S = 30.0
 MIGRATIONS = (
     # One row a drop: one content under one name. `current` is the row that stands for what lies at
     # `path` now. `identity` is known from `stable` on. `slot` names the delivery and its staging
@@ -101,6 +103,11 @@ MIGRATIONS = (
         at_s REAL NOT NULL
     );
     """,
+    # How often the process that worked on it has died, and how much dialogue there is, in seconds.
+    """
+    ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN sound_s REAL;
+    """,
 )
 
 
@@ -111,7 +118,9 @@ def open_journal(path: Path) -> sqlite3.Connection:
         WatchError: damaged, from a newer version, or on a file system without what WAL needs.
     """
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, _PATIENCE_S, isolation_level=None, check_same_thread=False
+        )
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     try:
@@ -119,7 +128,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
         _migrate(connection, path)
         # Only now: while a table is made anew, others refer to what is not there.
         connection.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # damaged words fail as either
         connection.close()
         raise _unusable(path, error) from error
     except BaseException:
@@ -165,11 +174,14 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < 0:
+        raise sqlite3.DatabaseError(f"its version is {version}")
     return int(version)
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> WatchError:
+def _unusable(path: Path, error: Exception) -> WatchError:
+    why = " ".join(str(error).split())
     return WatchError(
-        f"The journal {path} cannot be used ({error}). If it is damaged, move it away together "
+        f"The journal {path} cannot be used ({why}). If it is damaged, move it away together "
         "with its -wal and -shm; documents still in the inbox are then worked on again."
     )

@@ -6,7 +6,8 @@
       └─► failed, gone              parked
 
 On request: whatever is still to be done ─► cancelled; what has ended ─► seen (retry) or forgotten.
-`queued` and `delivering` are known to the journal and not used yet.
+`queued` and `delivering` are known to the journal and not used: what waits is `stable`, and a
+delivery is one rename.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class Job:
     """One row of the journal, its columns in this order.
 
     `path` is relative to the inbox, with `/`. `slot` names the delivery, and `filed`
-    the copy in `failed/`; None where there is none.
+    the copy in `failed/`; None where there is none. `crashes` counts processes that died of the
+    work; `sound_s` is how much dialogue there is, in seconds, once that is known.
     """
 
     id: int
@@ -114,6 +116,8 @@ class Job:
     failed: int | None
     message: str
     filed: str | None
+    crashes: int
+    sound_s: float | None
 
     @property
     def sighting(self) -> Sighting:

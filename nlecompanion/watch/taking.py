@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,7 @@ class _Identity:
     document_sha256: str
     value: str
     media: tuple[SeenMedia, ...]
+    sound_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,10 @@ class Taker:
         """Forgets files that have vanished or are settled."""
         self._waiting = {path: w for path, w in self._waiting.items() if path in paths}
 
-    def take(self, still: Still, now_s: float) -> None:
+    def take(self, still: Still, now_s: float, should_stop: Callable[[], bool]) -> None:
         """Decides on one file, or asks the tracker to wait for longer.
+
+        Nothing is refused while `should_stop`: what ends the daemon may have ended the reader too.
 
         Raises:
             NoSpace, NotWritable: the line in `failed/` could not be written; nothing is decided.
@@ -92,6 +95,8 @@ class Taker:
             self._tracker.forget(sighting.path)
             return
         outcome = self._outcome(sighting)
+        if isinstance(outcome, _Refusal) and should_stop():
+            return
         now = sighting_of(self._places.inbox, sighting.path)
         if now != sighting:  # it changed while it was read: whatever was found out is void
             if now is None:
@@ -110,6 +115,7 @@ class Taker:
                 outcome.document_sha256,
                 outcome.value,
                 outcome.media,
+                outcome.sound_s,
             )
         elif not outcome.for_good and still.still_s < self._settings.patience_s:
             self._tracker.ask_again(sighting.path, self._settings.patience_s)
@@ -147,7 +153,8 @@ class Taker:
             profile = self._profile(sighting.path)
             self._refuse_huge(document)
             sha256 = sha256_of(document)
-            media = look_at(self._check(document), document)
+            needs = self._check(document)
+            media = look_at(needs.media, document)
             # The user's own keys beside the document are settings of this job like the others.
             own = "".join(sha256_of(file) for file in own_files(document))
             settings = self._settings.profiles[profile] + own
@@ -166,7 +173,7 @@ class Taker:
         except Exception as error:
             logger.exception("%s could not be read", shown(sighting.path))
             return _Refusal(unexpected(sighting.path, error), for_good=True)
-        return _Identity(profile, sha256, value, media)
+        return _Identity(profile, sha256, value, media, needs.sound_s)
 
     def _profile(self, path: str) -> str:
         """The profile that the first sub-folder names."""

@@ -28,9 +28,11 @@ from nlecompanion.watch.status import JobStatus, read_status
 
 _NURSERY = Path(__file__).with_name("faults_nursery.py")
 _OPTIONS = "still_s = 0.2\nrescan_s = 1\npoll_s = 0.2\nretry_parked_s = 0.5\n"
-_FRAMES, _CLIPS, _CLIP_S = 50, 2, 2.5
+_MEDIA_FRAMES, _FRAMES, _CLIPS, _CLIP_S = 62, 50, 2, 2.5
+#: Each document has uses of its own length and place, so that no region is cached by another.
+_SHORTER = 25
 #: Far above what a job takes on a busy machine; reached only when something is broken.
-PATIENCE_S = 240.0
+PATIENCE_S = 900.0
 
 
 class Nursery:
@@ -63,9 +65,12 @@ class Nursery:
         """Whether a daemon has not ended, by itself or by us."""
         return number in self._running and self.exit_code(number) is None
 
-    def start(self, folder: Path, log: Path, *, powers: bool = True) -> int:
+    def start(
+        self, folder: Path, log: Path, cache: Path, *, powers: bool = True, workers: int = 0
+    ) -> int:
         """A daemon on the folder; gives its process number."""
-        number = self._ask({"start": str(folder), "log": str(log), "powers": powers})
+        request = {"start": str(folder), "log": str(log), "cache": str(cache), "powers": powers}
+        number = self._ask(request | {"workers": workers})
         assert isinstance(number, int)
         self._running.add(number)
         return number
@@ -108,6 +113,7 @@ class Count:
     lost: int = 0
     doubled: int = 0
     half_written: int = 0
+    slowest_resume_s: float = 0.0
     told: list[str] = field(default_factory=list)
 
     def add(self, other: Count) -> None:
@@ -116,14 +122,19 @@ class Count:
         self.lost += other.lost
         self.doubled += other.doubled
         self.half_written += other.half_written
+        self.slowest_resume_s = max(self.slowest_resume_s, other.slowest_resume_s)
         self.told += other.told
 
 
 class Field:
     """One watched folder; `root` may lie on a disk of its own, the media lie outside of it."""
 
-    def __init__(self, nursery: Nursery, root: Path, media: Path, log: Path) -> None:
-        self.root, self.media, self._log = root, media, log
+    def __init__(
+        self, nursery: Nursery, root: Path, media: Path, log: Path, workers: int = 0
+    ) -> None:
+        self.root, self.media, self.log = root, media, log
+        self.cache = media.with_name("cache")
+        self._workers = workers
         self._nursery = nursery
         self._sent: dict[str, str] = {}
         (root / "inbox").mkdir(parents=True)
@@ -131,9 +142,13 @@ class Field:
         self._takes = make_takes(media)
 
     def drop(self, name: str) -> Path:
-        """A timeline of its own with two uses, each of another file."""
+        """A timeline of its own with two uses, each of another file, and regions of its own."""
+        later, first = divmod(len(self._sent), _MEDIA_FRAMES - _FRAMES)
+        end = _FRAMES - later % _SHORTER
         clips = tuple(
-            Clip(Media(take, Fraction(25), 62, picture=False), n * 60, n * 60 + _FRAMES, 5)
+            Clip(
+                Media(take, Fraction(25), _MEDIA_FRAMES, picture=False), n * 60, n * 60 + end, first
+            )
             for n, take in enumerate(self._takes)
         )
         content = premiere_xml((Track(clips, "Dialogue"),), Fraction(25), name)
@@ -147,7 +162,9 @@ class Field:
     @contextmanager
     def daemon(self, *, powers: bool = True) -> Iterator[int]:
         """A daemon while the context lasts; what already has ended is left alone."""
-        number = self._nursery.start(self.root, self._log, powers=powers)
+        number = self._nursery.start(
+            self.root, self.log, self.cache, powers=powers, workers=self._workers
+        )
         try:
             yield number
         finally:
@@ -172,6 +189,10 @@ class Field:
             time.sleep(0.02)
         return jobs
 
+    def wait_until_started(self) -> None:
+        """Until the daemon has made its folders."""
+        self.wait(lambda _: (self.root / "working").is_dir(), "start")
+
     def wait_until_done(self) -> None:
         """Until every document that was dropped is done."""
         self.wait(
@@ -181,6 +202,26 @@ class Field:
     def wait_for_state(self, *states: str) -> None:
         """Until some job is in one of the states."""
         self.wait(lambda jobs: any(job.state.value in states for job in jobs), " or ".join(states))
+
+    def begun(self) -> int:
+        """How often work has begun, on any document."""
+        return sum(job.attempts for job in self.jobs())
+
+    def wait_for_begin(self, before: int, until_s: float) -> bool:
+        """Until work has begun since `begun` gave `before`; false at that monotonic moment."""
+        while self.begun() == before:
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def is_at_work(self) -> bool:
+        """Whether a job is worked on."""
+        return any(job.state.value == "working" for job in self.jobs())
+
+    def most_attempts(self) -> int:
+        """How often the document that was begun most often was begun."""
+        return max(job.attempts for job in self.jobs())
 
     def half_written(self) -> list[str]:
         """What stands under a final name, or in `failed`, and is not whole."""

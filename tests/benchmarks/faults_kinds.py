@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from benchmarks.faults_field import Count, Field, Nursery
 
 #: Longer than any job of the field takes on a busy machine: a kill falls anywhere in it.
 _JOB_S = 8.0
-_RESUME_S = 10.0
+#: Tries of one document, after which there is more time for the next ones.
+_PATIENCE = 5
 _SIGTERM_S = 30.0
 _DISK_BYTES = 64 << 20
 #: A delivery of the field with its scratch files needs less than this.
@@ -34,43 +35,64 @@ def field(nursery: Nursery) -> Iterator[Field]:
 
 
 def killed(nursery: Nursery, tries: int, chance: random.Random) -> Count:
-    """kill -9 at random moments, one daemon after another on the same folder."""
+    """kill -9 of the daemon at random moments, one after another on the same folder.
+
+    A moment is drawn from the length of a job that was let through, start of the daemon and all;
+    where the machine has become so busy that a document gets no further, from a longer one.
+    """
     count = Count()
     with field(nursery) as watched:
-        documents = 0
+        watched.drop("scene 0")
+        from_s = time.monotonic()
+        with watched.daemon():
+            watched.wait_until_done()
+        job_s, documents = time.monotonic() - from_s, 0
         for _ in range(tries):
-            if not any(job.state.value in ("seen", "stable", "working") for job in watched.jobs()):
+            jobs = watched.jobs()
+            if not any(job.state.value in ("seen", "stable", "working") for job in jobs):
                 documents += 1
                 watched.drop(f"scene {documents}")
+            elif jobs[-1].attempts % _PATIENCE == _PATIENCE - 1:
+                job_s *= 1.5
+            has_begun = any(job.state.value in ("stable", "working") for job in jobs)
+            begun = watched.begun()
+            from_s, until_s = time.monotonic(), time.monotonic() + chance.uniform(0, job_s)
             with watched.daemon() as daemon:
-                from_s = time.monotonic()
-                if any(job.state.value in ("stable", "working") for job in watched.jobs()):
-                    watched.wait_for_state("working", "done")
-                    if time.monotonic() - from_s > _RESUME_S:
-                        count.told.append(f"resumed after {time.monotonic() - from_s:.1f} s")
-                time.sleep(chance.uniform(0, _JOB_S))
+                if has_begun and watched.wait_for_begin(begun, until_s):
+                    resumed_s = time.monotonic() - from_s
+                    count.slowest_resume_s = max(count.slowest_resume_s, resumed_s)
+                time.sleep(max(0.0, until_s - time.monotonic()))
                 nursery.end(daemon, signal.SIGKILL)
-            count.told += [f"after a kill: {line}" for line in watched.half_written()]
-        count.half_written += len(count.told)
+            told = [f"after a kill: {line}" for line in watched.half_written()]
+            count.half_written += len(told)
+            count.told += told
         with watched.daemon():
             watched.wait_until_done()
         count.add(watched.count(tries))
+        count.told.append(f"{documents} documents, at most {watched.most_attempts()} tries of one")
     return count
 
 
 def no_space(nursery: Nursery, tries: int, chance: random.Random) -> Count:
     """A disk of its own that is full after a random number of bytes, and has room again later.
 
+    Every fourth time it holds the cache of regions alone, else the whole watched folder: journal,
+    staging, deliveries and lines.
+
     Raises:
         PermissionError: this user may not mount a file system in memory.
     """
     count = Count()
-    for _ in range(tries):
+    for number in range(tries):
         with tempfile.TemporaryDirectory(prefix="faults-") as name, _small_disk(Path(name)) as disk:
-            watched = Field(nursery, disk / "watched", Path(name) / "media", Path(name) / "log")
+            of_cache = number % 4 == 3
+            root = Path(name) / "watched" if of_cache else disk / "watched"
+            watched = Field(nursery, root, Path(name) / "media", Path(name) / "log")
+            if of_cache:
+                watched.cache = disk / "cache"
             with watched.daemon():
-                watched.wait(lambda _: (disk / "watched" / "working").is_dir(), "start")
-                free = chance.randrange(_NEED_BYTES)
+                watched.wait_until_started()
+                free = chance.randrange(_NEED_BYTES >> 4 if of_cache else _NEED_BYTES)
                 filler = disk / "filler"
                 with filler.open("wb") as file:
                     os.posix_fallocate(file.fileno(), 0, max(1, _free_bytes(disk) - free))
@@ -88,21 +110,51 @@ def no_space(nursery: Nursery, tries: int, chance: random.Random) -> Count:
 
 
 def unmounted(nursery: Nursery, tries: int, chance: random.Random) -> Count:
-    """The media's folder goes away at a random moment of the work, and comes back later."""
+    """The media's folder goes away at a random moment of the work, and comes back later.
+
+    It is unmounted where this user may mount, and renamed every other time.
+    """
     count = Count()
-    for _ in range(tries):
-        with field(nursery) as watched:
+    for number in range(tries):
+        with field(nursery) as watched, _attached(watched.media, number) as (detach, attach):
             watched.drop("scene")
-            away = watched.media.with_name("unmounted")
             with watched.daemon():
                 watched.wait_for_state("working")
                 time.sleep(chance.uniform(0, _JOB_S / 2))
-                watched.media.rename(away)
+                detach()
                 _wait_a_while(watched, "parked", "done", seconds=_JOB_S * 2)
-                away.rename(watched.media)
+                attach()
                 watched.wait_until_done()
             count.add(watched.count(1))
     return count
+
+
+@contextmanager
+def _attached(
+    media: Path, number: int
+) -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
+    """How the folder is taken away and brought back."""
+    away = media.with_name("unmounted")
+
+    def mount() -> bool:
+        command = ["mount", "--bind", str(away), str(media)]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def unmount() -> None:
+        subprocess.run(["umount", "--lazy", str(media)], check=True)
+
+    if number % 2 == 0:
+        media.rename(away)
+        media.mkdir()
+        if mount():
+            try:
+                yield unmount, mount
+            finally:
+                unmount()
+            return
+        media.rmdir()
+        away.rename(media)
+    yield lambda: media.rename(away), lambda: away.rename(media)
 
 
 def forbidden(nursery: Nursery, tries: int, chance: random.Random) -> Count:

@@ -1,4 +1,4 @@
-"""Damaged documents: each must end in a result or a typed error, in time.
+"""Damaged documents, media, scripts, settings: each must end in a result or a typed error, in time.
 
     python tests/benchmarks/documents.py --corpus DIR --fuzz 5000
     python tests/benchmarks/fuzz.py --corpus DIR [--count 5000] [--formats fcpxml edl] [--seed 1]
@@ -6,8 +6,9 @@
 The corpus's documents of each format, and those that the tests make, are damaged at random places
 (`testkit.mutate`; AAFs in their bytes and in what they say, `testkit.aaf_damage`), read, conformed
 with a made-up plan where they can be read, and what comes out is read again; media inside them are
-taken out. Each format has a process of its own: one that dies is a crash like any other. What
-goes wrong is kept in `--keep DIR`.
+taken out. The other readers of bytes from outside are in `fuzz_parsers`, which needs no corpus.
+Each format has a process of its own: one that dies is a crash like any other. What goes wrong is
+kept in `--keep DIR`.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.fuzz_parsers import PARSERS
 from testkit import aaf_damage
 from testkit.contract import CASES, made_up_plan
 from testkit.edl import CUT_25
 from testkit.mutate import mutated
 
-from nlecompanion.errors import DocumentError
+from nlecompanion.errors import DocumentError, NleCompanionError
 from nlecompanion.media.essence import extract_essence
 from nlecompanion.plugins import adapter_for, adapters
 from nlecompanion.timeline.contract import timeline_facts
@@ -75,10 +77,10 @@ class Tally:
         )
 
 
-def seeds_of(corpus: Path) -> dict[str, list[tuple[str, bytes]]]:
-    """Documents to damage, as (name, bytes), by format."""
-    found: dict[str, list[tuple[str, bytes]]] = {}
-    for path in sorted(corpus.rglob("*")):
+def seeds_of(corpus: Path | None) -> dict[str, list[tuple[str, bytes]]]:
+    """What is to be damaged, as (name, bytes), by format or parser."""
+    found = {name: parser.seeds() for name, parser in PARSERS.items()}
+    for path in sorted(corpus.rglob("*")) if corpus is not None else ():
         largest_bytes = LARGEST_AAF_BYTES if path.suffix.lower() == ".aaf" else LARGEST_BYTES
         if not path.is_file() or path.stat().st_size > largest_bytes:
             continue
@@ -102,22 +104,32 @@ def _too_long(*_: object) -> NoReturn:
 
 def try_one(format_name: str, path: Path, tally: Tally) -> None:
     """Reads, conforms and reads again, takes media out; other than typed errors come through."""
-    adapter = adapters()[format_name]
     try:
-        timeline = adapter.read(path)
-        uses, facts = read_uses(timeline), timeline_facts(timeline)
-        tally.read += 1
-        plan = made_up_plan(uses, f"{facts.name or 'Timeline'} clean")
-        target = path.with_name(f"delivered{path.suffix}")
-        adapter.patch(path, plan, target)
-        read_uses(adapter.read(target))
-        tally.conformed += 1
-        extract_essence(path, {use.media_url for use in uses}, path.parent / "inside")
-    except DocumentError as error:
+        if format_name in PARSERS:
+            PARSERS[format_name].read(path)
+            tally.read += 1
+        else:
+            _try_document(format_name, path, tally)
+    except NleCompanionError as error:
         name = type(error).__name__
         tally.errors[name] = tally.errors.get(name, 0) + 1
         if "\n" in str(error):
             raise AssertionError(f"{name} is not one line: {str(error)[:200]!r}") from error
+        if format_name not in PARSERS and not isinstance(error, DocumentError):
+            raise
+
+
+def _try_document(format_name: str, path: Path, tally: Tally) -> None:
+    adapter = adapters()[format_name]
+    timeline = adapter.read(path)
+    uses, facts = read_uses(timeline), timeline_facts(timeline)
+    tally.read += 1
+    plan = made_up_plan(uses, f"{facts.name or 'Timeline'} clean")
+    target = path.with_name(f"delivered{path.suffix}")
+    adapter.patch(path, plan, target)
+    read_uses(adapter.read(target))
+    tally.conformed += 1
+    extract_essence(path, {use.media_url for use in uses}, path.parent / "inside")
 
 
 def _run(
@@ -143,7 +155,7 @@ def _try_number(
     folder: Path,
     tally: Tally,
 ) -> str | None:
-    file_name, data = damaged(seeds, number, seed)
+    file_name, data = damaged(name, seeds, number, seed)
     path = folder / f"damaged{Path(file_name).suffix}"
     path.write_bytes(data)
     start_s = time.perf_counter()
@@ -160,10 +172,14 @@ def _try_number(
     return None
 
 
-def damaged(seeds: Sequence[tuple[str, bytes]], number: int, seed: int) -> tuple[str, bytes]:
+def damaged(
+    kind: str, seeds: Sequence[tuple[str, bytes]], number: int, seed: int
+) -> tuple[str, bytes]:
     """The document of that number: always the same one for the same seed."""
     chance = random.Random(seed * 1_000_003 + number)
     name, data = seeds[number % len(seeds)]
+    if kind in PARSERS:
+        return name, PARSERS[kind].damage(data, chance)
     if not data.startswith(_COMPOUND_FILE):
         return name, mutated(data, chance)
     damage = chance.choice((aaf_damage.damaged, aaf_damage.retold))
@@ -227,7 +243,7 @@ def _note(
     total.crashes.append(crash)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        file_name, data = damaged(seeds, number, seed)
+        file_name, data = damaged(total.format, seeds, number, seed)
         (keep / f"{total.format}-{number}{Path(file_name).suffix}").write_bytes(data)
 
 
@@ -239,7 +255,7 @@ def _add(total: Tally, more: Tally) -> None:
 
 
 def tallies(
-    corpus: Path, count: int, formats: Sequence[str], seed: int, keep: Path | None
+    corpus: Path | None, count: int, formats: Sequence[str], seed: int, keep: Path | None
 ) -> Iterator[Tally]:
     """A tally for each format that has documents, as they are done."""
     for name, seeds in sorted(seeds_of(corpus).items()):
@@ -264,7 +280,7 @@ def report(found: Iterator[Tally], as_json: bool) -> int:
 def main() -> int:
     """Damages, tries and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, help="a folder of timelines to damage")
     parser.add_argument("--count", type=int, default=COUNT, help="damaged documents a format")
     parser.add_argument("--formats", nargs="*", default=[])
     parser.add_argument("--seed", type=int, default=1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from testkit.model import media, use
 
 from nlecompanion.model import (
@@ -25,7 +28,7 @@ from nlecompanion.model import (
     TimelineMarker,
     Use,
 )
-from nlecompanion.wire import from_json, to_json
+from nlecompanion.wire import Json, from_json, to_json
 
 
 def there_and_back(value: Any, kind: Any) -> Any:
@@ -80,3 +83,46 @@ def test_what_is_no_loss_is_refused(wrong: Any) -> None:
 def test_other_types_do_not_travel() -> None:
     with pytest.raises(TypeError, match="does not travel"):
         to_json({}, dict)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 3, 4), (0, 5)])
+def test_arrays_come_back_to_the_bit(kind: Any, shape: tuple[int, ...]) -> None:
+    drawn = np.random.default_rng(1).normal(size=shape)
+    values = (drawn * (1 + 1j)).astype(kind) if kind is np.complex64 else drawn.astype(kind)
+    back = there_and_back(values, NDArray[kind])
+    assert back.dtype == values.dtype
+    assert back.shape == values.shape
+    assert back.tobytes() == values.tobytes()
+    assert there_and_back(values[..., ::-1], NDArray[kind]).tobytes() == values[..., ::-1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, [[3], "AAAA"], [[-1], ""], [[1.0], "AAAAAA=="], [[1], "*"], [[10**12, 10**12], ""], [1]],
+)
+def test_what_is_no_array_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"array|expected|unpack"):
+        from_json(wrong, NDArray[np.float32])
+
+
+@dataclass(frozen=True)
+class Told:
+    values: Json
+
+
+def test_json_travels_as_it_is() -> None:
+    told = Told({"a": [1, 2.5, None, True, {"b": "c"}]})
+    assert there_and_back(told, Told) == told
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), [float("inf")], {"a": {"b": float("-inf")}}])
+def test_json_has_no_infinite_numbers(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        from_json([wrong], Told)
+
+
+def test_a_row_has_its_own_types() -> None:
+    assert there_and_back((True, 2), tuple[bool, int]) == (True, 2)
+    with pytest.raises(ValueError, match="zip"):
+        from_json([True], tuple[bool, int])

@@ -18,10 +18,11 @@ from testkit.speech import RATE_HZ, speech
 from testkit.watching import Bench
 
 from nlecompanion import pipeline
+from nlecompanion.job_work import work_with
 from nlecompanion.settings import Settings
 from nlecompanion.watch.contract import JobResult, WorkOrder
 from nlecompanion.watch.daemon import Daemon
-from nlecompanion.watching import Reader, watch_settings, work_with
+from nlecompanion.watching import Reader, watch_settings
 
 SETTINGS = Settings(engine="dsp")
 

@@ -11,7 +11,15 @@ from typing import Any
 from testkit.clock import FakeClock
 
 from nlecompanion.errors import NotATimeline
-from nlecompanion.watch.contract import Check, JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import (
+    Check,
+    JobResult,
+    Needs,
+    Start,
+    WatchSettings,
+    WorkOrder,
+    inline,
+)
 from nlecompanion.watch.daemon import Daemon, open_daemon
 from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.states import Job, State
@@ -30,13 +38,13 @@ def deliver(order: WorkOrder) -> JobResult:
     return JobResult(order.out, 2, 0, "2 uses cleaned")
 
 
-def check(document: Path) -> tuple[Path, ...]:
+def check(document: Path) -> Needs:
     """A document is complete when it ends with `END`; its media are the lines before that."""
     content = document.read_bytes()
     if not content.endswith(END):
         raise NotATimeline(f"{document.name} ends too early. Export it again.")
     lines = content.splitlines()[:-1]
-    return tuple(document.parent / os.fsdecode(line) for line in lines)
+    return Needs(tuple(document.parent / os.fsdecode(line) for line in lines))
 
 
 class Bench:
@@ -48,6 +56,7 @@ class Bench:
         self.orders: list[WorkOrder] = []
         self.behaviour: Callable[[WorkOrder], JobResult] = deliver
         self.check: Check = check
+        self.start: Start = inline(self.work)
 
     def work(self, order: WorkOrder) -> JobResult:
         """Notes the order and does what `behaviour` says."""
@@ -65,7 +74,7 @@ class Bench:
     def daemon(self, **settings: Any) -> Iterator[Daemon]:
         """A daemon on the folder, as after a start."""
         chosen = WatchSettings(**{"profiles": PROFILES, "jitter": 0, **settings})
-        with open_daemon(self.root, self.work, self.check, chosen, self.clock) as daemon:
+        with open_daemon(self.root, self.start, self.check, chosen, self.clock) as daemon:
             yield daemon
 
     def turn(self, daemon: Daemon, seconds: float = 0.0) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from nlecompanion.watch.contract import JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import JobResult, Needs, WatchSettings, WorkOrder, inline
 from nlecompanion.watch.daemon import open_daemon
 
 PIECES = 4
@@ -28,15 +28,15 @@ def work(order: WorkOrder) -> JobResult:
     return JobResult(order.out, 1, 0, "1 use cleaned")
 
 
-def check(document: Path) -> tuple[Path, ...]:
+def check(document: Path) -> Needs:
     document.stat()
-    return ()
+    return Needs(())
 
 
 def main() -> None:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     settings = WatchSettings({"exposed": ""}, still_s=0)
-    with open_daemon(Path(sys.argv[1]), work, check, settings) as daemon:
+    with open_daemon(Path(sys.argv[1]), inline(work), check, settings) as daemon:
         daemon.step()
         while not daemon.is_idle:
             daemon.step()

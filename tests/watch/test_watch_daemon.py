@@ -11,7 +11,7 @@ import pytest
 from testkit.watching import END, Bench, deliver
 
 from nlecompanion.errors import MediaError, SettingsError, UnsafeDocument
-from nlecompanion.watch.contract import JobResult, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import JobResult, Needs, WatchSettings, WorkOrder
 
 
 def test_a_document_that_is_still_for_5_s_is_delivered_once(bench: Bench) -> None:
@@ -94,7 +94,7 @@ def test_a_failed_copy_that_is_completed_later_is_worked_on(bench: Bench) -> Non
 
 
 def test_a_document_that_never_will_parse_fails_at_once(bench: Bench) -> None:
-    def refuse(document: Path) -> tuple[Path, ...]:
+    def refuse(document: Path) -> Needs:
         raise UnsafeDocument(f"{document.name} nests 20000 deep;\n at most 200 are read.")
 
     bench.check = refuse
@@ -106,10 +106,10 @@ def test_a_document_that_never_will_parse_fails_at_once(bench: Bench) -> None:
 
 
 def test_a_fault_in_a_reader_fails_the_file_and_nothing_else(bench: Bench) -> None:
-    def fall_over(document: Path) -> tuple[Path, ...]:
+    def fall_over(document: Path) -> Needs:
         if document.name == "a.xml":
             raise RecursionError("too deep")
-        return ()
+        return Needs(())
 
     bench.check = fall_over
     with bench.daemon() as daemon:

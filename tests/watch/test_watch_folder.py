@@ -76,7 +76,7 @@ def test_locks_that_do_not_lock_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "nlecompanion.watch.lock._try_lock", lambda descriptor, *, shared=False: None
+        "nlecompanion.watch.lock.try_lock", lambda descriptor, *, shared=False: True
     )
     with pytest.raises(WatchError, match="no working locks"), folder_lock(tmp_path / "lock", 0):
         pass

@@ -140,3 +140,31 @@ def test_two_that_open_a_new_journal_at_once_both_get_it(tmp_path: Path) -> None
         connection.close()
     assert troubles == []
     assert len(opened) == 8
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_journal_of_every_older_version_is_brought_up_to_date(
+    tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "j.sqlite3"
+    connection = sqlite3.connect(path, isolation_level=None)
+    for number, script in enumerate(MIGRATIONS[:version]):
+        connection.executescript(script)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+    connection.execute(
+        "INSERT INTO jobs (path, size_bytes, modified_ns, state, profile, identity, slot, attempts)"
+        " VALUES ('sub/scene.xml', 7, 8, 'working', 'exposed', 'abc', 'scene', 3)"
+    )
+    connection.execute("INSERT INTO changes (job, at_s, state, note) VALUES (1, 2.5, 'seen', 'n')")
+    connection.close()
+    with Journal(path, FakeClock()) as journal:
+        (job,) = journal.in_state(State.WORKING)
+        assert (job.path, job.slot, job.attempts, job.identity) == (
+            "sub/scene.xml",
+            "scene",
+            3,
+            "abc",
+        )
+        assert (job.crashes, job.sound_s) == (0, None)
+        assert journal.changes(1) == [(State.SEEN, "n")]
+        assert journal.note_crash(job, "it died").crashes == 1

@@ -11,7 +11,7 @@ import pytest
 from testkit.watching import END, PROFILES, Bench, check, deliver
 
 from nlecompanion.errors import NoSpace
-from nlecompanion.watch.contract import JobResult, SystemClock, WatchSettings, WorkOrder
+from nlecompanion.watch.contract import JobResult, SystemClock, WatchSettings, WorkOrder, inline
 from nlecompanion.watch.daemon import open_daemon
 
 #: Far above what any of these need; reached only when something is broken.
@@ -40,7 +40,7 @@ class Running:
 def running(root: Path, **settings: Any) -> Iterator[Running]:
     state, stop = Running(), threading.Event()
     chosen = WatchSettings(**{"profiles": PROFILES, "still_s": 0.05, **settings})
-    with open_daemon(root, state.work, check, chosen, SystemClock()) as daemon:
+    with open_daemon(root, inline(state.work), check, chosen, SystemClock()) as daemon:
         thread = threading.Thread(target=daemon.run, args=(stop,))
         thread.start()
         try:

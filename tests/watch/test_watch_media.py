@@ -9,7 +9,7 @@ import pytest
 from testkit.watching import END, Bench, deliver
 
 from nlecompanion.errors import Interrupted, MediaError
-from nlecompanion.watch.contract import JobResult, WorkOrder
+from nlecompanion.watch.contract import JobResult, Needs, WorkOrder
 
 USES_TAKE = b"../media/take.wav\n" + END
 
@@ -144,9 +144,9 @@ def test_an_error_while_media_are_away_is_no_failure(bench: Bench, take: Path) -
 
 
 def test_a_bundle_is_one_job_and_its_own_media_count_from_inside(bench: Bench) -> None:
-    def check(document: Path) -> tuple[Path, ...]:
+    def check(document: Path) -> Needs:
         (document / "content.otio").read_bytes()
-        return (document / "media" / "a.wav",)
+        return Needs((document / "media" / "a.wav",))
 
     def deliver_bundle(order: WorkOrder) -> JobResult:
         (order.staging / "whole").write_bytes((order.document / "content.otio").read_bytes())
@@ -170,7 +170,7 @@ def test_a_bundle_is_one_job_and_its_own_media_count_from_inside(bench: Bench) -
 
 
 def test_a_bundle_that_is_still_copied_waits(bench: Bench) -> None:
-    bench.check = lambda document: ()
+    bench.check = lambda document: Needs(())
     with bench.daemon() as daemon:
         bench.drop("cut.fcpxmld/Info.fcpxml", b"<fcpxml>")
         for number in range(5):
@@ -203,3 +203,47 @@ def test_other_keys_beside_the_document_are_another_job(bench: Bench) -> None:
         bench.drop("c.xml", b"same" + END)
         bench.settle(daemon)
     assert bench.states() == {"a.xml": ["done"], "b.xml": ["duplicate"], "c.xml": ["done"]}
+
+
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names that this user may not look at, as where a folder was closed to it."""
+    names: set[str] = set()
+    real = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    return names
+
+
+def test_media_that_are_closed_from_the_first_are_waited_for(
+    bench: Bench, take: Path, shut: set[str]
+) -> None:
+    shut.add(take.name)
+    with bench.daemon() as daemon:
+        bench.drop("a.xml", USES_TAKE)
+        bench.settle(daemon)
+        assert bench.states() == {"a.xml": ["parked"]}
+        assert "may not be read" in bench.jobs()[0].message
+        shut.clear()
+        bench.turn(daemon, 60)
+        bench.turn(daemon, 5)
+        bench.turn(daemon, 5)
+    assert bench.states() == {"a.xml": ["done"]}
+    assert bench.lying("failed") == []
+
+
+def test_what_can_be_had_of_media_that_are_closed_in_part_is_worked_on(
+    bench: Bench, take: Path, shut: set[str]
+) -> None:
+    shut.add("other.wav")
+    take.with_name("other.wav").write_bytes(b"sound")
+    with bench.daemon() as daemon:
+        bench.drop("a.xml", b"../media/other.wav\n" + USES_TAKE)
+        bench.settle(daemon)
+        bench.turn(daemon, 5)
+    assert bench.states() == {"a.xml": ["done"]}

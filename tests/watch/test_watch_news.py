@@ -17,7 +17,7 @@ from testkit.watching import Bench, deliver
 
 from nlecompanion.errors import NoSpace, SettingsError
 from nlecompanion.watch.announcing import Announcer, announcing, notification_command
-from nlecompanion.watch.contract import WatchSettings
+from nlecompanion.watch.contract import WatchSettings, inline
 from nlecompanion.watch.daemon import Means
 from nlecompanion.watch.logs import JsonLines, log_state_changes
 from nlecompanion.watch.reloading import Reloading
@@ -166,7 +166,7 @@ def test_without_a_program_there_is_no_notification(monkeypatch: pytest.MonkeyPa
 
 def means(bench: Bench, **settings: object) -> Means:
     chosen = WatchSettings(**{"profiles": {"exposed": "1"}, "jitter": 0, **settings})  # type: ignore[arg-type]
-    return Means(bench.work, bench.check, chosen)
+    return Means(inline(bench.work), bench.check, chosen)
 
 
 def test_settings_are_read_again_between_jobs(bench: Bench, tmp_path: Path) -> None:
