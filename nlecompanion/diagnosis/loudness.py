@@ -37,6 +37,7 @@ Powers = NDArray[np.float64]
 
 #: Hops of 100 ms: BS.1770-5 gates blocks of 400 ms that overlap by 75 %.
 LOUDNESS_HOP_S = Fraction(1, 10)
+_HOPS_A_SECOND = 10
 _BLOCK_HOPS = 4
 #: EBU Tech 3341: short-term loudness is measured over 3 s.
 _SHORT_TERM_HOPS = 30
@@ -135,7 +136,7 @@ class HopPowers:
         if not values.size:
             return
         end = self._at + values.size
-        last = math.floor(Fraction(end) / (self._rate_hz * LOUDNESS_HOP_S))
+        last = end * _HOPS_A_SECOND // self._rate_hz
         bounds = np.array([self._start_of(n) for n in range(self._hop, last + 1)])
         inner = bounds[1:][bounds[1:] < end] - self._at
         sums = np.add.reduceat(values, np.concatenate([[0], inner]).astype(np.int64))
@@ -154,7 +155,7 @@ class HopPowers:
 
     def _start_of(self, hop: int) -> int:
         """Hop n begins at sample ceil(n * rate / 10), so that no rate lets the hops drift."""
-        return math.ceil(hop * self._rate_hz * LOUDNESS_HOP_S)
+        return -(-hop * self._rate_hz // _HOPS_A_SECOND)
 
 
 class LoudnessMeter:

@@ -20,6 +20,8 @@ Spectra = NDArray[np.complex64]
 Powers = NDArray[np.float32]
 #: Frames that are transformed at once: they fit into a processor's cache.
 _BATCH_FRAMES = 64
+#: And outputs of the decimator.
+_BATCH_SAMPLES = 12_000
 #: The rate that `Decimator` aims at.
 _LOW_RATE_HZ = 12_000
 #: Reach of the decimator's filter on either side, in samples at the low rate.
@@ -76,7 +78,7 @@ class Decimator:
         length = 2 * _HALF_LENGTH * self.factor
         place = np.arange(length) - _HALF_LENGTH * self.factor
         taps = np.sinc(place / self.factor) * np.kaiser(length + 1, _KAISER_BETA)[:-1] / self.factor
-        self._taps = taps.astype(np.float32).reshape(-1, self.factor)
+        self._taps = taps.astype(np.float32)
         # Silence before the first sample, so that the first output stands for it.
         self._rest: Samples = np.zeros((_HALF_LENGTH * self.factor, channels), np.float32)
 
@@ -85,16 +87,27 @@ class Decimator:
         if self.factor == 1:
             return block
         sound = np.concatenate([self._rest, block])
-        rows = len(sound) // self.factor
-        count = max(0, rows - len(self._taps) + 1)
-        low = np.zeros((count, block.shape[1]), np.float32)
-        if count:
-            pieces = np.ascontiguousarray(sound[: rows * self.factor].T)
-            pieces = pieces.reshape(block.shape[1], rows, self.factor)
-            for row, part in enumerate(self._taps):
-                # Sums in a fixed order, whatever the block's length.
-                low += np.einsum("cmd,d->mc", pieces[:, row : row + count], part)
+        count = max(0, (len(sound) - len(self._taps)) // self.factor + 1)
+        low = np.empty((count, block.shape[1]), np.float32)
+        for first in range(0, count, _BATCH_SAMPLES):
+            end = min(first + _BATCH_SAMPLES, count)
+            part = sound[first * self.factor : (end - 1) * self.factor + len(self._taps)]
+            low[first:end] = self._filtered(part, end - first).T
         self._rest = sound[count * self.factor :].copy()
+        return low
+
+    def _filtered(self, sound: Samples, count: int) -> Samples:
+        """The first `count` outputs, (channels, count)."""
+        # Each of the `factor` places in a row of samples becomes a line of its own.
+        lines = np.ascontiguousarray(sound.T).reshape(sound.shape[1], -1, self.factor)
+        lines = np.ascontiguousarray(lines.transpose(2, 0, 1))
+        low = np.zeros((sound.shape[1], count), np.float32)
+        product = np.empty_like(low)
+        for place, tap in enumerate(self._taps):
+            # Products are summed in one order, whatever the block's length.
+            row, line = divmod(place, self.factor)
+            np.multiply(lines[line, :, row : row + count], tap, out=product)
+            low += product
         return low
 
 

@@ -7,6 +7,7 @@ because importing the package would load torch and set its threads.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -165,11 +166,18 @@ def _padded(stretches: Sequence[Sequence[int]], length_s: Fraction) -> list[Span
 
 
 def clip_spans(spans: Sequence[Span], window: Span) -> tuple[Span, ...]:
-    """The parts of the spans that lie in the window, counted from the window's start."""
+    """The parts of the spans that lie in the window, counted from the window's start.
+
+    The spans stand in order of time and do not overlap: an hour's are not looked through for each
+    of its windows.
+    """
     clipped = []
-    for span in spans:
-        start_s = max(span.start_s, window.start_s)
-        end_s = min(span.end_s, window.end_s)
-        if end_s > start_s:
-            clipped.append(Span(start_s - window.start_s, end_s - start_s))
+    start_s, end_s = window.start_s, window.end_s
+    for index in range(bisect_right(spans, start_s, key=lambda span: span.end_s), len(spans)):
+        span = spans[index]
+        if span.start_s >= end_s:
+            break
+        first_s, last_s = max(span.start_s, start_s), min(span.end_s, end_s)
+        if last_s > first_s:
+            clipped.append(Span(first_s - start_s, last_s - first_s))
     return tuple(clipped)

@@ -21,9 +21,10 @@ def require_finite(samples: Samples, rate_hz: int, first_sample: int = 0) -> Non
     Raises:
         EngineError: names the first bad position.
     """
-    sound = np.abs(samples) <= PEAK_LIMIT
-    if sound.all():
+    # NaN is neither, and is passed on by both; neither needs memory of its own.
+    if not samples.size or (samples.max() <= PEAK_LIMIT and samples.min() >= -PEAK_LIMIT):
         return
+    sound = np.abs(samples) <= PEAK_LIMIT
     row, channel = (int(index) for index in np.argwhere(~sound)[0])
     position = first_sample + row
     raise EngineError(
@@ -46,6 +47,17 @@ def require_kept_promise(name: str, take: Take, split: Split, first_sample: int 
             )
         if estimate.rate_hz != take.rate_hz:
             raise _broken(name, f"gave a {part} at {estimate.rate_hz} Hz for {take.rate_hz} Hz")
+    if not take.samples.size:
+        return
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = split.voice.samples + split.background.samples
+        off -= take.samples
+    # What is not a number shows in the sum.
+    missed = float(max(off.max(), -off.min()))
+    # float32 keeps 24 bits: above full scale its own rounding is larger than the tolerance.
+    if missed <= SUM_TOLERANCE:
+        return
+    for part, estimate in (("voice", split.voice), ("background", split.background)):
         finite = np.isfinite(estimate.samples)
         if not finite.all():
             position = first_sample + int(np.argmin(finite.all(axis=1)))
@@ -54,12 +66,8 @@ def require_kept_promise(name: str, take: Take, split: Split, first_sample: int 
                 f"gave a {part} that is not a number at sample {position} "
                 f"({position / take.rate_hz:.3f} s)",
             )
-    if not take.samples.size:
-        return
-    off = float(np.abs(split.voice.samples + split.background.samples - take.samples).max())
-    # float32 keeps 24 bits: above full scale its own rounding is larger than the tolerance.
-    if off > SUM_TOLERANCE * max(1.0, float(np.abs(take.samples).max())):
-        raise _broken(name, f"gave a voice and a background that miss the sound by {off:.1e}")
+    if missed > SUM_TOLERANCE * max(1.0, float(np.abs(take.samples).max())):
+        raise _broken(name, f"gave a voice and a background that miss the sound by {missed:.1e}")
 
 
 def _broken(name: str, what: str) -> EngineError:

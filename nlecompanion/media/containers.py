@@ -21,6 +21,7 @@ from nlecompanion.media.programs import file_address
 if TYPE_CHECKING:
     import av
     import av.container
+    from av import AudioFrame
     from av.audio.stream import AudioStream as AvAudioStream
     from av.stream import Stream as AvStream
 
@@ -126,6 +127,27 @@ class Origin:
     def is_coarse(self, rate_hz: int) -> bool:
         """Whether a tick of the container's clock is longer than a sample (WebM: 1 ms)."""
         return self.time_base * rate_hz > 1
+
+
+class Clock:
+    """The container's clock in samples from the stream's first; whole numbers stay integers."""
+
+    def __init__(self, start: Origin, rate_hz: int) -> None:
+        self._start_samples, self._rate_hz = start.first_s * rate_hz, rate_hz
+        #: Of all frames of a stream; to make fractions of each anew takes as long as to decode it.
+        self._tick_samples: Fraction | None = None
+
+    def place(self, frame: AudioFrame) -> Fraction | int | None:
+        """Where the clock puts the frame; None where the frame carries no time."""
+        if frame.pts is None:
+            return None
+        if self._tick_samples is None:
+            self._tick_samples = Fraction(frame.time_base or 1) * self._rate_hz
+        tick, start = self._tick_samples, self._start_samples
+        part = tick.denominator * start.denominator
+        parts = frame.pts * tick.numerator * start.denominator - start.numerator * tick.denominator
+        whole, rest = divmod(parts, part)
+        return Fraction(parts, part) if rest else whole
 
 
 def origin(container: av.container.InputContainer, stream: AvAudioStream) -> Origin:

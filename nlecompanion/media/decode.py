@@ -20,6 +20,7 @@ import numpy as np
 
 from nlecompanion.errors import MediaUnreadable
 from nlecompanion.media.containers import (
+    Clock,
     Origin,
     discard_all_but,
     landed_where_it_says,
@@ -160,8 +161,9 @@ def _placed(
     holes = _Holes(start, stream.rate_hz)
     lost_samples = 0
     expected: int | None = 0 if target is None else None
+    clock = Clock(start, stream.rate_hz)
     for frame, damaged in _frames(media, stream, start, target):
-        stated = _stated_position(frame, start, stream.rate_hz)
+        stated = clock.place(frame)
         if expected is None:
             if coarse and frame.samples != start.frame_samples:
                 # Cut by the demuxer to begin where the seek aimed; the next one is whole.
@@ -219,7 +221,7 @@ class _Holes:
     due: Fraction | int = 0
 
     def before(
-        self, frame_samples: int, stated: Fraction | None, expected: int, exact_times: bool
+        self, frame_samples: int, stated: Fraction | int | None, expected: int, exact_times: bool
     ) -> int:
         """Samples missing between `expected` and the next frame, which the clock puts at `stated`.
 
@@ -308,17 +310,11 @@ def _origin(media: MediaFile, stream: AudioStream) -> Origin:
         return origin(container, _wanted(container, stream))
 
 
-def _stated_position(frame: AudioFrame, start: Origin, rate_hz: int) -> Fraction | None:
-    """Where the container's clock puts the frame, in samples from the stream's first."""
-    if frame.pts is None:
-        return None
-    return (frame.pts * Fraction(frame.time_base or 1) - start.first_s) * rate_hz
-
-
-def _first_position(stated: Fraction | None, start: Origin, rate_hz: int) -> int:
-    """The exact position of the first frame after a seek."""
-    if stated is None:
+def _first_position(place: Fraction | int | None, start: Origin, rate_hz: int) -> int:
+    """The exact position of the first frame after a seek, which the clock puts at `place`."""
+    if place is None:
         raise _SeekFailed("its frames carry no times")
+    stated = Fraction(place)
     if not start.is_coarse(rate_hz):
         return round(stated)
     # The clock is too coarse, but frames of one length can only lie on a grid.

@@ -210,7 +210,7 @@ def _stream_clock(path: Path, index: int) -> tuple[AudioStream, Fraction, Fracti
     with open_media(path) as container:
         stream = next(s for s in container.streams.audio if s.index == index)
         discard_all_but(container, stream)
-        start = origin(container, stream)
+        start = _origin(container, stream, path)
         end_s = _stream_end_s(container, stream, start, path)
         context = stream.codec_context
         found = AudioStream(
@@ -223,6 +223,18 @@ def _stream_clock(path: Path, index: int) -> tuple[AudioStream, Fraction, Fracti
             duration_s=None,
         )
         return found, start.first_s, max(start.first_s, end_s)
+
+
+def _origin(container: InputContainer, stream: AvAudioStream, path: Path) -> Origin:
+    import av
+
+    try:
+        return origin(container, stream)
+    except av.FFmpegError as error:
+        raise MediaUnreadable(
+            f"{path.name} cannot be read from its beginning ({error.strerror}). "
+            "It is damaged; copy or export it again."
+        ) from error
 
 
 def _layout(name: str, channels: int) -> str:

@@ -30,8 +30,10 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
     if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
         return
     long_sizes: dict[bytes, int] = {}
-    position = 12
+    end, position = file.seek(0, 2), 12
     for _ in range(_MAX_CHUNKS):
+        if position > end:  # by a size of up to 2^64, which no seek takes
+            return
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
@@ -78,8 +80,10 @@ def _caf_chunks(file: BinaryIO) -> Iterator[Chunk]:
     file.seek(0)
     if file.read(8)[:4] != b"caff":
         return
-    position = 8
+    end, position = file.seek(0, 2), 8
     for _ in range(_MAX_CHUNKS):
+        if position > end:
+            return
         file.seek(position)
         head = file.read(12)
         if len(head) < 12:

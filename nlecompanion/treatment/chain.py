@@ -19,7 +19,7 @@ from nlecompanion.treatment.de_echo import (
     apply_de_echo,
     fit_de_echo,
     plan_de_echo,
-    strength_allowed,
+    within_budget,
 )
 from nlecompanion.treatment.finishing import (
     FinishingLimits,
@@ -103,11 +103,14 @@ def plan_chain(
             [(p.span, p.over_speech_db) for p in findings.plosives],
             limits.rumble,
         ),
-        de_echo=plan_de_echo(
-            None if room is None else room.c50_db,
-            0.0 if room is None else room.sureness,
+        de_echo=within_budget(
+            plan_de_echo(
+                None if room is None else room.c50_db,
+                0.0 if room is None else room.sureness,
+                limits.de_echo,
+            ),
+            intensity_db,
             limits.de_echo,
-            strength=strength_allowed(intensity_db, 1.0, limits.de_echo),
         ),
         finishing=finishing,
         voice=voice,

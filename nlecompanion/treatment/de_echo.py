@@ -16,20 +16,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from nlecompanion.model import Samples
-from nlecompanion.treatment.de_echo_voice import VoiceDeEcho
+from nlecompanion.treatment.de_echo_frames import Analysis, Framing
+from nlecompanion.treatment.de_echo_voice import WHOLE_PREDICTION, DeEchoSpectra, VoiceDeEcho
+from nlecompanion.treatment.de_echo_walk import Step, StrengthWalk
 from nlecompanion.treatment.stems import Read, Stems
 
 #: Longer decays are treated like this one, on which rooms up to 2.5 s came out best (STOI).
 _DECAY_S = 0.8
-#: Sound that the make-up gain is measured on, from the region's first, middle and last third.
+#: Sound that strength and gain are found on, from the region's first, middle and last third.
 _FIT_S = 24.0
 #: A gain for the whole voice; where it would have to be larger, the strength goes down instead.
-_MOST_MAKEUP_DB = 7.0
-_LEAST_STRENGTH = 0.25
+_MOST_MAKEUP_DB = 10.0
+#: Two channels that differ by less than this share of their energy hear no echo of their own.
+_OWN_ECHO_SHARE = 0.01
 #: The blind C50 lies this far over the voice's own early-to-late ratio in bad rooms; measured on
 #: 30 voices in three rooms, with and without noise: 6.5 +- 2.2 dB. With 5 dB, C50 rose most there.
 _BLIND_OVER_DB = 5.0
@@ -42,7 +46,8 @@ class DeEchoLimits:
     `c50_limit_db`: only voices that a blind C50 finds below it are worked on; 9 of 10 voices in
     rooms of C50 under 6 dB lie there, dry ones, also with music and noise, from 16 dB on.
     `least_sureness`: of that estimate, 0..1; under 0.5 (2 s of speech) music can feign a room.
-    `depth_db`: how far late echo goes down at strength 1; also what bounds the rise of C50.
+    `depth_db`: how far late echo goes down at strength 1. `wanted_rise_db`: C50's rise, as it is
+    estimated, at which the strength stops; on measured rooms the true one came out 4.4 to 9.8 dB.
     `budget_db`: what noise reduction and de-echo may take together, dB of intensity plus dB of
     depth. `low_band_change_db`: how far 150-500 Hz may fall.
     """
@@ -50,7 +55,8 @@ class DeEchoLimits:
     enabled: bool = True
     c50_limit_db: float = 10.0
     least_sureness: float = 0.5
-    depth_db: float = 12.0
+    depth_db: float = 18.0
+    wanted_rise_db: float = 7.5
     budget_db: float = 18.0
     low_band_change_db: float = 2.0
 
@@ -60,16 +66,20 @@ class DeEchoPlan:
     """What is done to the voice; `strength` 0 with the `reason` where nothing is.
 
     `c50_db` is early over late sound in the voice itself, `decay_s` the time in which late echo
-    falls by 60 dB (T60), `makeup_db` a gain that keeps the level of 150-500 Hz.
+    falls by 60 dB (T60), `makeup_db` a gain that keeps the level of 150-500 Hz. `together`: each of
+    two channels is predicted from the past of both. `rise_db` is what C50 is estimated to gain.
     """
 
     strength: float
     reason: str
     c50_db: float = 0.0
     decay_s: float = _DECAY_S
-    depth_db: float = 12.0
+    depth_db: float = 18.0
+    wanted_rise_db: float = 7.5
     low_band_change_db: float = 2.0
     makeup_db: float = 0.0
+    together: bool = False
+    rise_db: float | None = None
 
     @property
     def off(self) -> bool:
@@ -107,59 +117,104 @@ def plan_de_echo(
         )
     if strength <= 0:
         return DeEchoPlan(0.0, "the budget leaves no strength for de-echo", c50_db)
+    # Worse values say no more: the estimate's own errors grow towards the ends.
+    own_c50_db = float(np.clip(c50_db - _BLIND_OVER_DB, -5.0, 15.0))
     return DeEchoPlan(
-        strength=min(1.0, strength),
+        strength=float(np.clip(strength, 0.0, 1.0)),
         reason=f"C50 of {c50_db:.1f} dB lies below {limits.c50_limit_db:g} dB",
-        # Worse values say no more: the estimate's own errors grow towards the ends.
-        c50_db=float(np.clip(c50_db - _BLIND_OVER_DB, -5.0, 15.0)),
+        c50_db=own_c50_db,
         decay_s=float(np.clip(_DECAY_S if decay_s is None else decay_s, 0.25, _DECAY_S)),
         depth_db=limits.depth_db,
+        wanted_rise_db=limits.wanted_rise_db,
         low_band_change_db=limits.low_band_change_db,
     )
 
 
-def strength_allowed(
-    intensity_db: float, strength: float, limits: DeEchoLimits | None = None
-) -> float:
-    """`strength`, or as much of it as the shared budget leaves: 0..1.
+def within_budget(plan: DeEchoPlan, intensity_db: float, limits: DeEchoLimits) -> DeEchoPlan:
+    """The plan with as much of its strength as the shared budget leaves.
 
     Noise reduction and de-echo each cost some of the voice, and their costs add up. So they draw on
     one budget in dB: the background's intensity comes first, the echo's depth gets what remains,
     `strength * depth_db <= budget_db - intensity_db`. A caller that walks both up raises the
     intensity first, then the strength, or asks here again after each step of the intensity.
     """
-    limits = limits or DeEchoLimits()
-    left_db = max(0.0, limits.budget_db - intensity_db)
-    return float(np.clip(min(strength, left_db / max(limits.depth_db, 1e-6)), 0.0, 1.0))
+    if plan.off:
+        return plan
+    left_db = limits.budget_db - intensity_db
+    if left_db <= 0:
+        return DeEchoPlan(
+            0.0,
+            f"{plan.reason}, but an intensity of {intensity_db:g} dB uses up the budget of "
+            f"{limits.budget_db:g} dB",
+            plan.c50_db,
+        )
+    return replace(plan, strength=min(plan.strength, left_db / max(plan.depth_db, 1e-6)))
 
 
 def fit_de_echo(plan: DeEchoPlan, read: Read, length_samples: int, rate_hz: int) -> DeEchoPlan:
-    """The plan with the make-up gain that keeps 150-500 Hz within its limit.
+    """The plan with what only listening can settle, on at most 24 s of the voice.
 
-    Late echo carries a good part of that band's energy in a bad room; taken away it leaves the
-    voice thin. Measured on at most 24 s of the voice, read by `read(position, count)`. Where more
-    than 7 dB would be needed, the strength goes down instead.
+    Whether two channels are predicted together: where each hears echo of its own. The strength:
+    walked up until the estimated C50 has risen far enough, within what the plan allows. And the
+    make-up gain that keeps 150-500 Hz within its limit: late echo carries a good part of that
+    band's energy in a bad room; taken away it leaves the voice thin. No step is taken that would
+    need more than 10 dB of it. `read(position, count)` gives the voice.
     """
-    if plan.off:
+    if plan.off or not length_samples:
         return plan
-    makeup_db = _missing_db(plan, read, length_samples, rate_hz)
-    while makeup_db > _MOST_MAKEUP_DB and plan.strength > _LEAST_STRENGTH:
-        plan = replace(plan, strength=max(_LEAST_STRENGTH, 0.85 * plan.strength))
-        makeup_db = _missing_db(plan, read, length_samples, rate_hz)
-    return replace(plan, makeup_db=round(min(makeup_db, _MOST_MAKEUP_DB), 2))
+    plan = replace(plan, together=_own_echoes(read, length_samples, rate_hz))
+    chosen: Step | None = None
+    for step in _steps(plan, read, length_samples, rate_hz):
+        if step.strength < min(plan.strength, WHOLE_PREDICTION):
+            continue
+        too_thin = _makeup_db(plan, step) > _MOST_MAKEUP_DB
+        if chosen is not None and too_thin:
+            break
+        chosen = step
+        if step.rise_db >= plan.wanted_rise_db or step.strength >= plan.strength:
+            break
+    if chosen is None:
+        return plan
+    return replace(
+        plan,
+        strength=min(plan.strength, chosen.strength),
+        makeup_db=round(min(_makeup_db(plan, chosen), _MOST_MAKEUP_DB), 2),
+        rise_db=round(chosen.rise_db, 2),
+    )
 
 
-def _missing_db(plan: DeEchoPlan, read: Read, length_samples: int, rate_hz: int) -> float:
-    """The gain that 150-500 Hz would need after this plan."""
-    meter = DeEchoMeter(rate_hz)
-    bare = replace(plan, makeup_db=0.0)
+def _makeup_db(plan: DeEchoPlan, step: Step) -> float:
+    # Half the limit is left for stretches that differ from those measured.
+    return max(0.0, -step.low_band_change_db - plan.low_band_change_db / 2)
+
+
+def _steps(plan: DeEchoPlan, read: Read, length_samples: int, rate_hz: int) -> list[Step]:
+    """What each strength would do to this voice."""
+    framing = Framing.at(rate_hz)
+    walk = StrengthWalk(framing.bin_hz)
+    whole = replace(plan, strength=1.0)
     for start, count in _fit_stretches(length_samples, rate_hz):
         voice = read(start, count)
-        stems = [Stems(voice, np.zeros_like(voice))]
-        cleaned = [block.voice for block in apply_de_echo(stems, bare, rate_hz)]
-        meter.push(voice, np.concatenate(cleaned))
-    # Half the limit is left for stretches that differ from those measured.
-    return max(0.0, -meter.finish().low_band_change_db - plan.low_band_change_db / 2)
+        analysis = Analysis(framing, voice.shape[1])
+        process = DeEchoSpectra(whole, framing, voice.shape[1], walk)
+        for spectra in chain(analysis.push(voice), analysis.finish()):
+            for _ in process.push(spectra):
+                pass
+        for _ in process.finish():
+            pass
+    return walk.steps()
+
+
+def _own_echoes(read: Read, length_samples: int, rate_hz: int) -> bool:
+    """Whether there are two channels that are no copies of one, at any level."""
+    products = np.zeros((2, 2))
+    for start, count in _fit_stretches(length_samples, rate_hz):
+        voice = read(start, count)
+        if voice.shape[1] != len(products):
+            return False
+        products += voice.T @ voice
+    energies = float(products[0, 0] * products[1, 1])
+    return energies > 0 and 1 - float(products[0, 1]) ** 2 / energies > _OWN_ECHO_SHARE
 
 
 def _fit_stretches(length_samples: int, rate_hz: int) -> list[tuple[int, int]]:
@@ -278,6 +333,8 @@ def receipt_values(plan: DeEchoPlan, measures: DeEchoMeasures | None) -> dict[st
         "c50_before_db": round(plan.c50_db, 1),
         "decay_s": round(plan.decay_s, 2),
         "makeup_db": plan.makeup_db,
+        "channels_together": plan.together,
+        "c50_rise_estimated_db": plan.rise_db,
     }
     if measures is not None:
         values["low_band_change_db"] = round(measures.low_band_change_db, 2)

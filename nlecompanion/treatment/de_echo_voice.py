@@ -9,13 +9,16 @@ import numpy as np
 
 from nlecompanion.model import Samples
 from nlecompanion.treatment.de_echo_frames import Analysis, Framing, Spectra, Synthesis
-from nlecompanion.treatment.de_echo_prediction import TAPS, Prediction, Statistics
+from nlecompanion.treatment.de_echo_prediction import Prediction, Statistics
 from nlecompanion.treatment.de_echo_suppression import Real, Suppression
+from nlecompanion.treatment.de_echo_walk import StrengthWalk
 
 #: What prediction gains on these rooms, so that suppression does not count the same echo twice.
 _PREDICTED_DB = 1.5
-#: With less than this, a filter would learn the words instead of the place.
-_LEAST_FRAMES = 8 * TAPS
+#: With fewer frames a tap, a filter would learn the words instead of the place.
+_LEAST_FRAMES_A_TAP = 6
+#: Prediction harms a voice less than suppression does: it is whole from this strength on.
+WHOLE_PREDICTION = 0.25
 
 
 class Amount(Protocol):
@@ -41,13 +44,19 @@ class Amount(Protocol):
     def makeup_db(self) -> float:
         """Gain on the whole."""
 
+    @property
+    def together(self) -> bool:
+        """Whether each channel is predicted from the past of all."""
+
 
 class DeEchoSpectra:
     """Stretches of spectra in, the same less predicted echo and the gains to lay on them out."""
 
-    def __init__(self, amount: Amount, framing: Framing) -> None:
-        self._amount = amount
-        self._prediction = Prediction(framing)
+    def __init__(
+        self, amount: Amount, framing: Framing, channels: int, walk: StrengthWalk | None = None
+    ) -> None:
+        self._amount, self._walk = amount, walk
+        self._prediction = Prediction(framing, channels, together=amount.together)
         self._suppression = Suppression(
             framing, amount.c50_db + _PREDICTED_DB, amount.decay_s, amount.depth_db
         )
@@ -72,15 +81,24 @@ class DeEchoSpectra:
     ) -> tuple[Spectra, Real]:
         amount = self._amount
         first = self._prediction.at_start
-        alone = first and following is None and spectra.shape[1] < _LEAST_FRAMES
-        strength = 0.0 if alone else amount.strength
+        least_frames = _LEAST_FRAMES_A_TAP * self._prediction.most_taps
+        alone = first and following is None and spectra.shape[1] < least_frames
+        strength = 0.0 if alone else min(1.0, amount.strength / WHOLE_PREDICTION)
         filtered = self._prediction.filtered(spectra, own, following, strength)
-        power = np.einsum("cfb,cfb->fb", filtered.real, filtered.real)
-        power += np.einsum("cfb,cfb->fb", filtered.imag, filtered.imag)
-        gains = self._suppression.gains(power)
+        power = _power(filtered)
+        gains, late = self._suppression.gains(power)
+        if self._walk is not None:
+            self._walk.push(_power(spectra), power, late, gains)
         gains **= np.float32(amount.strength)
         gains *= np.float32(10 ** (amount.makeup_db / 20))
         return filtered, gains
+
+
+def _power(spectra: Spectra) -> Real:
+    """Of all channels, (frames, bins)."""
+    power: Real = np.einsum("cfb,cfb->fb", spectra.real, spectra.real)
+    power += np.einsum("cfb,cfb->fb", spectra.imag, spectra.imag)
+    return power
 
 
 class VoiceDeEcho:
@@ -89,7 +107,7 @@ class VoiceDeEcho:
     def __init__(self, amount: Amount, rate_hz: int, channels: int) -> None:
         framing = Framing.at(rate_hz)
         self._analysis = Analysis(framing, channels)
-        self._spectra = DeEchoSpectra(amount, framing)
+        self._spectra = DeEchoSpectra(amount, framing, channels)
         self._synthesis = Synthesis(framing, channels)
         self._missing_samples = 0
 

@@ -3,6 +3,11 @@
 Cuts between clips are the editor's: a file serves all uses of its stretch, so nothing is baked in
 where one of them ends, and what stood next to each other stays next to each other. Treatment itself
 is continuous within a file and makes no discontinuity of its own.
+
+Neighbours whose source goes on always lie in one file (`plan_regions`): there is no join. Where two
+files of one source meet, their sounds lie apart in the recording; neither plays beyond the cut, so
+a cross-fade between them could only be a transition on the timeline, which is the editor's to lay.
+What keeps such a cut quiet is that both carry the tone of their place, at one level.
 """
 
 from __future__ import annotations

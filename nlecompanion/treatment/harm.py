@@ -30,6 +30,7 @@ from nlecompanion.treatment.spectra import Powers
 
 #: DNSMOS SIG of the mix at (intensity_db, presence_db); (0, 0) is the original.
 SigOf = Callable[[float, float], float]
+SIG_LOST = "DNSMOS SIG lost"
 
 
 class Symptom(StrEnum):
@@ -165,12 +166,15 @@ def inspect(
         _finding(Symptom.DRY, "loss of the room's ring", decay_loss_db(ref, out_bins, gain),
                  limits.decay_loss_db, "dB"),
     ]  # fmt: skip
-    if sig_drop is not None:
-        findings.append(
-            _finding(Symptom.ROBOTIC, "DNSMOS SIG lost", sig_drop, limits.sig_drop, "MOS")
-        )
     take_floor = None if floor is None or drop is None else floor + drop
-    return HarmReport(tuple(findings), floor, take_floor)
+    report = HarmReport(tuple(findings), floor, take_floor)
+    return report if sig_drop is None else with_sig(report, sig_drop, limits)
+
+
+def with_sig(report: HarmReport, sig_drop: float, limits: HarmLimits) -> HarmReport:
+    """The report with a network's opinion: the original's DNSMOS SIG less the output's."""
+    lost = _finding(Symptom.ROBOTIC, SIG_LOST, sig_drop, limits.sig_drop, "MOS")
+    return replace(report, findings=(*report.findings, lost))
 
 
 def more_natural(first: HarmReport, second: HarmReport) -> HarmReport:

@@ -31,6 +31,8 @@ _FIRST_BAND = int(np.searchsorted(CENTRES_HZ, 250))
 #: A background whose level in 4 to 10 kHz scatters no more than this, a frame, is steady.
 STEADY_DB = 3.0
 _RING_FRAMES = (5, 20)
+#: What the background itself reaches in gaps, now and then.
+_GAP_QUANTILE = 0.95
 #: No band's breathing counts for more.
 _MOST_DB = 40.0
 _FAST_FRAMES, _SLOW_FRAMES = 3, 25
@@ -214,7 +216,8 @@ def floor_drop_db(
 def decay_loss_db(ref: Reference, out_bins: Powers, voice_power_gain: float) -> float | None:
     """How far the room's ring after words fell, dB; None where it does not stand out of the gaps.
 
-    50 to 200 ms after a stretch of speech ends, while the take is 6 dB above its floor.
+    50 to 200 ms after a stretch of speech ends, while the take is 6 dB above its floor and louder
+    than its other gaps: music and traffic that come and go are no ring.
     """
     spectra = ref.spectra
     if spectra.gap.sum() < MIN_FRAMES // 2:
@@ -224,7 +227,10 @@ def decay_loss_db(ref: Reference, out_bins: Powers, voice_power_gain: float) -> 
     for end in ends:
         after[end + _RING_FRAMES[0] : end + _RING_FRAMES[1]] = True
     take = ref.take_bins.sum(axis=1, dtype=np.float64)
-    after &= ~spectra.speech & (take > 4 * np.median(take[spectra.gap])) & (take > _TINY)
+    elsewhere = take[spectra.gap & ~after]
+    loudest = np.quantile(elsewhere, _GAP_QUANTILE) if elsewhere.size >= MIN_FRAMES else 0.0
+    ring = max(4 * float(np.median(take[spectra.gap])), float(loudest), _TINY)
+    after &= ~spectra.speech & (take > ring)
     if after.sum() < 5:
         return None
     out = out_bins[after].sum(axis=1, dtype=np.float64) / voice_power_gain

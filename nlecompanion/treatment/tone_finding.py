@@ -7,6 +7,7 @@ short grains, from which `tone_growing` makes any length.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class ToneKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoomTone:
-    """The tone of a place.
+    """The tone of a place. It does not say which place: equal sound makes equal tones.
 
     `grains` is complex64 (grains, bins, channels) on the grid of `rate_hz`. `band_db` are the
     floor's third octaves from 100 Hz on, `level_db` all of them together, in dBFS, averaged over
@@ -53,7 +54,6 @@ class RoomTone:
     sound it rests on; `unsteadiness_db` how much its bands vary from grain to grain.
     """
 
-    key: ToneKey
     rate_hz: int
     grains: NDArray[np.complex64]
     band_db: tuple[float, ...]
@@ -67,12 +67,19 @@ class RoomTone:
         """Channels of the tone."""
         return int(self.grains.shape[2])
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is heard of it."""
+        held = hashlib.sha256(f"{self.rate_hz} {self.grains.shape} {self.estimated}".encode())
+        held.update(np.asarray([self.level_db, *self.band_db], "<f8").tobytes())
+        held.update(np.ascontiguousarray(self.grains, "<c8").data)
+        return held.hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class NoRoomTone:
     """Why there is none."""
 
-    key: ToneKey
     reason: str
 
 
@@ -94,65 +101,48 @@ def find_room_tone(
     length_samples: int,
     rate_hz: int,
     speech: Sequence[Span],
-    key: ToneKey,
     limits: FindingLimits | None = None,
     *,
-    background_kind: str | None = None,
+    music: bool = False,
 ) -> RoomTone | NoRoomTone:
     """The tone of the ORIGINAL sound that `read(position, count)` gives; two passes over it.
 
-    `speech` counts from its first sample. `background_kind` "music" says that gaps hold music.
+    `speech` counts from its first sample. `music`: there is some in the gaps.
     """
     limits = limits or FindingLimits()
     grid = ToneGrid.at(rate_hz)
     if not grid.frames(length_samples):
-        return NoRoomTone(key, f"{length_samples / rate_hz:.2f} s of sound are too short for it")
+        return NoRoomTone(f"{length_samples / rate_hz:.2f} s of sound are too short for it")
     gaps = grid.gap_frames(speech, length_samples)
     found: RoomTone | NoRoomTone
-    if background_kind == "music":
-        found = NoRoomTone(key, "there is music in the gaps")
+    if music:
+        found = NoRoomTone("there is music in the gaps")
     else:
-        found = _from_gaps(read, grid, gaps, key, limits)
+        found = _from_gaps(read, grid, gaps, limits)
     if isinstance(found, RoomTone) or not limits.may_estimate:
         return found
     return _estimated(read, length_samples, grid, found)
 
 
-def share_tones(found: Sequence[RoomTone | NoRoomTone]) -> dict[ToneKey, RoomTone | NoRoomTone]:
-    """One tone a place: from gaps rather than estimated, then the one that rests on most sound."""
-    best: dict[ToneKey, RoomTone | NoRoomTone] = {}
-    for tone in found:
-        if tone.key not in best or _worth(tone) > _worth(best[tone.key]):
-            best[tone.key] = tone
-    return best
-
-
-def _worth(tone: RoomTone | NoRoomTone) -> tuple[int, float]:
-    if isinstance(tone, NoRoomTone):
-        return 0, 0.0
-    return (1 if tone.estimated else 2), tone.heard_s
-
-
 def _from_gaps(
-    read: Read, grid: ToneGrid, gaps: Mask, key: ToneKey, limits: FindingLimits
+    read: Read, grid: ToneGrid, gaps: Mask, limits: FindingLimits
 ) -> RoomTone | NoRoomTone:
     frames = np.flatnonzero(gaps)
     hop_s = grid.hop_samples / grid.rate_hz
     if len(frames) * hop_s < limits.least_gap_s:
         return NoRoomTone(
-            key, f"{len(frames) * hop_s:.1f} s of gaps; {limits.least_gap_s:g} s are needed"
+            f"{len(frames) * hop_s:.1f} s of gaps; {limits.least_gap_s:g} s are needed"
         )
     bands = _gap_bands(read, grid, frames)
     total = bands.sum(axis=1)
     if np.sum(total > SILENCE_POWER) * hop_s < limits.least_gap_s:
-        return NoRoomTone(key, "the gaps are digital silence")
+        return NoRoomTone("the gaps are digital silence")
     kept = floor_frames(total)
     if kept.sum() * hop_s < limits.least_gap_s:
-        return NoRoomTone(key, "the gaps differ too much from one another")
+        return NoRoomTone("the gaps differ too much from one another")
     unsteadiness_db = _unsteadiness_db(bands[kept])
     if unsteadiness_db > limits.most_unsteady_db:
         return NoRoomTone(
-            key,
             f"the gaps are too unsteady ({unsteadiness_db:.1f} dB; at most "
             f"{limits.most_unsteady_db:g} dB): music or voices",
         )
@@ -163,7 +153,7 @@ def _from_gaps(
     )
     level = float(np.mean(total[kept], dtype=np.float64))
     grains = _without_events(_evened(grains, level, grid), grid)
-    return _tone(grid, key, grains, float(kept.sum()) * hop_s, unsteadiness_db)
+    return _tone(grid, grains, float(kept.sum()) * hop_s, unsteadiness_db)
 
 
 def _gap_bands(read: Read, grid: ToneGrid, frames: NDArray[np.intp]) -> Real:
@@ -219,13 +209,12 @@ def _estimated(
     grains = tracker.finish()
     if grains is None:
         why = "and none can be estimated from less than 1.5 s of sound without silence"
-        return NoRoomTone(without.key, f"{without.reason}, {why}")
-    return _tone(grid, without.key, grains, windows * step / grid.rate_hz, 0.0, estimated=True)
+        return NoRoomTone(f"{without.reason}, {why}")
+    return _tone(grid, grains, windows * step / grid.rate_hz, 0.0, estimated=True)
 
 
 def _tone(
     grid: ToneGrid,
-    key: ToneKey,
     grains: NDArray[np.complex64],
     heard_s: float,
     unsteadiness_db: float,
@@ -235,9 +224,8 @@ def _tone(
     grains = _without_lines(grains)
     bands = grid.band_powers(grains).mean(axis=0, dtype=np.float64)
     if 10 * np.log10(bands.sum() + 1e-20) < _LEAST_DBFS:
-        return NoRoomTone(key, f"the floor lies below {_LEAST_DBFS:g} dBFS: no sound of a place")
+        return NoRoomTone(f"the floor lies below {_LEAST_DBFS:g} dBFS: no sound of a place")
     return RoomTone(
-        key=key,
         rate_hz=grid.rate_hz,
         grains=grains,
         band_db=tuple(float(level) for level in as_db(bands)),

@@ -77,7 +77,8 @@ class ToneGrid:
         spectra = scipy.fft.rfft(framed, axis=2, overwrite_x=True)
         # One side of the spectrum, under a window whose square sums to half the frame.
         spectra *= np.float32(2 / self.frame_samples)
-        scaled: NDArray[np.complex64] = np.ascontiguousarray(spectra.transpose(1, 2, 0))
+        # A view: what is summed over the channels is several times faster so than on a copy.
+        scaled: NDArray[np.complex64] = spectra.transpose(1, 2, 0)
         return scaled
 
     def band_edges(self) -> list[tuple[int, int]]:
@@ -98,8 +99,12 @@ class ToneGrid:
 
     def band_powers(self, spectra: NDArray[np.complex64]) -> Real:
         """Mean squares averaged over the channels, (frames, bands)."""
-        power = np.mean(spectra.real**2 + spectra.imag**2, axis=2)
-        bands = [power[:, low:high].sum(axis=1) for low, high in self.band_edges()]
+        return self.band_products(spectra, spectra)
+
+    def band_products(self, one: NDArray[np.complex64], other: NDArray[np.complex64]) -> Real:
+        """Means of one sound times the other, averaged over the channels, (frames, bands)."""
+        product = np.mean(one.real * other.real + one.imag * other.imag, axis=2)
+        bands = [product[:, low:high].sum(axis=1) for low, high in self.band_edges()]
         return np.stack(bands, axis=1).astype(np.float32)
 
     def gap_frames(self, speech: Sequence[Span], length_samples: int) -> Mask:

@@ -13,7 +13,6 @@ any stretch can be read at any time, again and again the same.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,14 +28,16 @@ _CLIP_BLOCK_S = 5
 class ToneReader:
     """`read(position, count)` of an endless tone; `gains` (bins) shape it, None leaves it.
 
-    `seed` is the region's id: regions of one place share the tone, and differ in the noise.
+    What is drawn depends on the tone, the seed and the position alone. Regions of one place give no
+    seed and read where they lie in their media: there they share one tone, which goes on from one
+    to the next and is the same sound where their handles overlap.
     """
 
-    def __init__(self, tone: RoomTone, seed: str, gains: Real | None = None) -> None:
+    def __init__(self, tone: RoomTone, gains: Real | None = None, seed: str = "") -> None:
         self._grid = ToneGrid.at(tone.rate_hz)
         self._tone = tone
         self._gains = gains
-        digest = hashlib.sha256(os.fsencode(seed)).digest()
+        digest = hashlib.sha256(f"{tone.digest} {seed}".encode()).digest()
         self._key = np.frombuffer(digest[:16], dtype="<u8")
         self._window = self._grid.window
         # Sequential reads need the last frame of the read before.
@@ -63,7 +64,10 @@ class ToneReader:
         bins = self._grid.bins
         draw = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, number]))
         phases = draw.random(bins, dtype=np.float32) * np.float32(2 * np.pi)
-        factors: NDArray[np.complex64] = np.exp(1j * phases).astype(np.complex64)
+        # Cosine and sine apart take a tenth of the time of a complex exponential.
+        factors: NDArray[np.complex64] = np.empty(bins, np.complex64)
+        np.cos(phases, out=factors.real)
+        np.sin(phases, out=factors.imag)
         if self._gains is not None:
             factors *= self._gains
         grains = self._tone.grains
@@ -82,11 +86,9 @@ class ToneReader:
         return frame
 
 
-def tone_clip(
-    tone: RoomTone, seed: str, length_samples: int, gains: Real | None = None
-) -> Iterator[Samples]:
+def tone_clip(tone: RoomTone, length_samples: int, gain: float = 1.0) -> Iterator[Samples]:
     """The tone by itself, for a track of its own: blocks of at most 5 s, in constant memory."""
-    reader = ToneReader(tone, seed, gains)
+    reader = ToneReader(tone, seed="clip")
     step = _CLIP_BLOCK_S * tone.rate_hz
     for position in range(0, length_samples, step):
-        yield reader.read(position, min(step, length_samples - position))
+        yield reader.read(position, min(step, length_samples - position)) * np.float32(gain)

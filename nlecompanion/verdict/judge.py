@@ -15,7 +15,7 @@ from nlecompanion.verdict.risk import risk
 _LOST_SBR_DB = -15.0
 _LOST_HEARD = 0.15
 #: Peaks cut off as often as this make distortion that lies on the words themselves.
-_CUT_SHARE = 0.02
+CUT_SHARE = 0.02
 #: A finished mix that is limited this hard carries its music as loud as its voice.
 _LIMITED_PLR_DB = 10.0
 
@@ -115,7 +115,7 @@ def _doubts(case: Case, profile: Profile, chance: float) -> list[str]:
 def kind_of(case: Case) -> Unfixable:
     """What puts it beyond saving: cut-off peaks, a voice too faint, or what lies over it."""
     clipping, limiting = case.findings.clipping, case.findings.limiting
-    if clipping is not None and clipping.clipped and clipping.clipped_share >= _CUT_SHARE:
+    if clipping is not None and clipping.clipped and clipping.clipped_share >= CUT_SHARE:
         return Unfixable.DAMAGED
     squeezed = limiting is not None and limiting.peak_to_loudness_db < _LIMITED_PLR_DB
     ratio_db = case.diagnosis.sbr_db

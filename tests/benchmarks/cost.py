@@ -3,9 +3,9 @@
     python tests/benchmarks/cost.py [--json] [--minutes 10] [--long-minutes 120] [--clips 2000]
 
 Overhead: one run measures the bare engine and the whole pipeline over the same sound, for each
-engine that is ready and, where its weights are not here, for a Demucs of random weights and full
-size. Memory: peak resident size of a process that works on a long stereo file with 40 uses, and of
-the programs that it starts. Documents: reading and patching an FCP7 XML of many clips.
+engine that is ready (`speed.py` sets them beside other tools). Memory: peak resident size of a
+process that works on a long stereo file with 40 uses, and of the programs that it starts.
+Documents: reading and patching an FCP7 XML of many clips.
 """
 
 from __future__ import annotations
@@ -66,29 +66,14 @@ def write_timeline(folder: Path, seconds: int, uses: int) -> Path:
 
 
 def engines() -> dict[str, Any]:
-    """The ready engines by name, and Demucs of random weights where it is not among them."""
+    """The ready engines by name."""
     from nlecompanion.plugins import engine_factories
 
-    ready = {
+    return {
         name: factory.create()
         for name, factory in engine_factories().items()
         if factory.readiness().ready and factory.merit_db is not None
     }
-    if "demucs" not in ready:
-        ready["demucs (random weights)"] = _random_demucs()
-    return ready
-
-
-def _random_demucs() -> Any:
-    """Demucs as large as the published htdemucs, with weights that mean nothing."""
-    import torch
-    from demucs.htdemucs import HTDemucs
-
-    from nlecompanion.engines.demucs import Demucs
-
-    torch.manual_seed(0)
-    model = HTDemucs(["drums", "bass", "other", "vocals"], segment=Fraction(39, 5))
-    return Demucs([(model.eval(), 1.0)], "random")
 
 
 def bare_seconds(engine: Any, wav: Path, seconds: int) -> float:
@@ -107,18 +92,13 @@ def bare_seconds(engine: Any, wav: Path, seconds: int) -> float:
     return time.perf_counter() - start_s
 
 
-def pipeline_seconds(engine: Any, document: Path, out: Path, cleans: bool = True) -> float:
+def pipeline_seconds(engine: str, document: Path, out: Path, cleans: bool = True) -> float:
     """The whole run, from the document to the delivery, with that engine."""
-    from unittest.mock import patch
-
-    from nlecompanion import pipeline
+    from nlecompanion.pipeline import Place, run
     from nlecompanion.settings import Settings
-    from nlecompanion.work import Tools
 
-    tools = Tools(engine, engine)
     start_s = time.perf_counter()
-    with patch.object(pipeline, "_tools", lambda *_: tools):
-        delivery = pipeline.run(document, Settings(), pipeline.Place(out))
+    delivery = run(document, Settings(engine=engine), Place(out))
     taken_s = time.perf_counter() - start_s
     if cleans and not delivery.cleaned:
         raise SystemExit(f"nothing was cleaned: {[str(r.left_alone) for r in delivery.uses]}")
@@ -133,10 +113,8 @@ def overhead(minutes: float, rounds: int = 5) -> list[dict[str, Any]]:
     rows = []
     start_up_s = _start_up_seconds()
     for name, engine in engines().items():
-        # A big model on a laptop's processor is slow; less sound, once, says the same.
-        slow = "random" in name
-        seconds = int(min(60 * minutes, 120)) if slow else int(60 * minutes)
-        pairs = [_round(engine, seconds) for _ in range(1 if slow else rounds)]
+        seconds = int(60 * minutes)
+        pairs = [_round(name, engine, seconds) for _ in range(rounds)]
         percents = sorted(100 * (whole_s / bare_s - 1) for bare_s, whole_s in pairs)
         rows.append(
             {
@@ -152,12 +130,12 @@ def overhead(minutes: float, rounds: int = 5) -> list[dict[str, Any]]:
     return rows
 
 
-def _round(engine: Any, seconds: int) -> tuple[float, float]:
+def _round(name: str, engine: Any, seconds: int) -> tuple[float, float]:
     """Seconds of the bare engine, then of the whole run, over the same sound."""
     with tempfile.TemporaryDirectory() as folder:
         document = write_timeline(Path(folder), seconds, 10)
         bare_s = bare_seconds(engine, document.with_suffix(".wav"), seconds)
-        return bare_s, pipeline_seconds(engine, document, Path(folder))
+        return bare_s, pipeline_seconds(name, document, Path(folder))
 
 
 def _start_up_seconds() -> float:
@@ -165,12 +143,10 @@ def _start_up_seconds() -> float:
 
     Both sides are measured after it, the bare engine and the pipeline.
     """
-    from nlecompanion.engines.passthrough import FACTORY
-
     with tempfile.TemporaryDirectory() as folder:
         document = write_timeline(Path(folder), 4, 1)
         start_s = time.perf_counter()
-        pipeline_seconds(FACTORY.create(), document, Path(folder), cleans=False)
+        pipeline_seconds("passthrough", document, Path(folder), cleans=False)
         return round(time.perf_counter() - start_s, 2)
 
 

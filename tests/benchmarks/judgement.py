@@ -4,7 +4,8 @@
 
 The folder is laid out like `../shared/audio`: `speech/`, `music/`, `noise/`, `rir/`. Only the test
 part of its speakers and pieces is judged; `--fit` prints the weights that the calibration part
-gives. Figures stand beside the limits that the project set itself. Two cores need about 7 minutes.
+gives. Figures stand beside the limits that the project set itself. Two idle cores need about
+15 minutes.
 """
 
 from __future__ import annotations
@@ -24,13 +25,23 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.judgement_cases import Judged, Wanted, drawn, judge_one, planted
+from benchmarks.judgement_cases import (
+    Judged,
+    NobodySpeaks,
+    Wanted,
+    drawn,
+    judge_one,
+    judge_quiet,
+    planted,
+    quiet_pieces,
+)
 from benchmarks.judgement_cost import Cost, diagnose_all, memory_mib, preview_time
 from benchmarks.judgement_figures import (
     Curve,
     Figure,
     intensity_figures,
     percent,
+    quiet_figures,
     risk_figures,
     route_figures,
     table,
@@ -41,7 +52,7 @@ from benchmarks.judgement_picture import Mark, roc_svg
 from benchmarks.judgement_timelines import Found, find, make_timeline
 from benchmarks.judgement_truth import missing_packages
 
-from nlecompanion.settings import Profile, load_profile
+from nlecompanion.settings import Profile, Settings, load_profile
 from nlecompanion.work import Tools
 
 DEFAULT_AUDIO = Path(__file__).resolve().parents[3] / "shared" / "audio"
@@ -57,21 +68,25 @@ _MEMORY_S = (60, 600)
 @cache
 def tools(engine: str) -> Tools:
     """As the pipeline makes them; once a process."""
-    from nlecompanion.pipeline import _tools
-    from nlecompanion.plugins import engine_factory
-    from nlecompanion.settings import Settings
-
-    made = _tools(engine_factory(engine), Settings(engine=engine))
-    # One thread: the processes already fill the cores.
     from nlecompanion.engines.threads import settle_threads
+    from nlecompanion.plugins import engine_factory
+    from nlecompanion.work.tasks_opened import engines_for
 
+    names = [found.name for found in engines_for(Settings(engine=engine))]
+    main, light = (engine_factory(name).create() for name in names)
+    # One thread: the processes already fill the cores.
     settle_threads()
-    return made
+    return Tools(main, light)
 
 
 def _judge(wanted: Wanted, audio: Path, engine: str, profile: Profile) -> Judged:
     with tempfile.TemporaryDirectory() as folder:
         return judge_one(audio, wanted, tools(engine), profile, Path(folder))
+
+
+def _quiet(names: tuple[str, ...], audio: Path, engine: str, profile: Profile) -> NobodySpeaks:
+    with tempfile.TemporaryDirectory() as folder:
+        return judge_quiet(audio, names, tools(engine), profile, Path(folder))
 
 
 def _timeline(seed: int, audio: Path, engine: str) -> Found:
@@ -151,6 +166,8 @@ def measure(options: argparse.Namespace, pool: ProcessPoolExecutor) -> dict[str,
     hopeless = planted(audio, "test", max(2, options.count // 10), TEST_SEED + 20)
     every = list(pool.map(judge, [*wanted, *hopeless]))
     rows, planted_rows = every[: len(wanted)], every[len(wanted) :]
+    silent = quiet_pieces(audio, "test", options.count // 6)
+    quiet = list(pool.map(partial(_quiet, audio=audio, engine=engine, profile=profile), silent))
     seeds = range(TEST_SEED, TEST_SEED + options.timelines)
     found = list(pool.map(partial(_timeline, audio=audio, engine=engine), seeds))
     pairs = list(judge_pairs(audio, "test", 12, TEST_SEED, tools(engine).main))
@@ -161,6 +178,7 @@ def measure(options: argparse.Namespace, pool: ProcessPoolExecutor) -> dict[str,
         *hardest_figures(found),
         *intensity_figures(rows),
         *flags,
+        *quiet_figures(quiet),
         *pair_figures(pairs),
         *cost_figures(audio, engine),
     ]
@@ -174,6 +192,7 @@ def measure(options: argparse.Namespace, pool: ProcessPoolExecutor) -> dict[str,
         "routes": confusion,
         "curve": asdict(curve),
         "mixtures": [_plain(row) for row in every],
+        "quiet": [asdict(one) for one in quiet],
         "timelines": [asdict(one) for one in found],
         "pairs": [asdict(pair) for pair in pairs],
     }
@@ -189,9 +208,11 @@ def _plain(row: Judged) -> dict[str, Any]:
         "risk": round(row.risk, 3),
         "method": row.method.value,
         "ruling": row.left_alone or (row.verdict.ruling.value if row.verdict else ""),
+        "marked": row.marked,
         "intensity_db": row.intensity_db,
-        "chosen_stoi": round(row.chosen_stoi, 4),
-        "chosen_pesq": row.chosen_pesq,
+        "own_stoi": {f"{db:g}": round(value, 4) for db, value in row.own_stoi.items()},
+        "own_pesq": {f"{db:g}": round(value, 3) for db, value in row.own_pesq.items()},
+        "harmed": {f"{db:g}": value for db, value in row.harmed.items()},
         "stoi": {f"{db:g}": round(value, 4) for db, value in row.stoi.items()},
         "pesq": {f"{db:g}": round(value, 3) for db, value in row.pesq.items()},
     }

@@ -13,17 +13,42 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from benchmarks.judgement_truth import Truth
-from testkit.mixtures import RATE_HZ, Mixture, Part, Recipe, build, recipes
+from testkit.mixtures import (
+    RATE_HZ,
+    SPEECH_LEVEL_DB,
+    Mixture,
+    Part,
+    Recipe,
+    build,
+    load,
+    pieces,
+    recipes,
+)
 from testkit.regions import region_of
 
-from nlecompanion.diagnosis.diagnose import diagnose
+from nlecompanion.diagnosis.diagnose import diagnose, hinted_s
 from nlecompanion.media.scratch import ScratchAudio
-from nlecompanion.model import Diagnosis, Region, Samples, Verdict
+from nlecompanion.model import (
+    Diagnosis,
+    LeftAlone,
+    Reason,
+    Region,
+    Ruling,
+    Samples,
+    Use,
+    UseReport,
+    Verdict,
+)
 from nlecompanion.settings import Profile
+from nlecompanion.treatment.harm import inspect
+from nlecompanion.treatment.harm_measures import reference
 from nlecompanion.treatment.ladder import RUNGS_DB
 from nlecompanion.treatment.method import Method, choose_method
+from nlecompanion.treatment.spectra import analyse
 from nlecompanion.verdict.evidence import Evidence
+from nlecompanion.verdict.flags import hints, mark_dialogue
 from nlecompanion.verdict.judge import Case, judge, keeps
 from nlecompanion.verdict.risk import risk
 from nlecompanion.work import Tools
@@ -38,6 +63,10 @@ _PESQ_DB = (0.0, 6.0, 9.0, 12.0, 18.0, 24.0, 30.0)
 _PROCESSED = "mmi_"
 #: Planted kinds; the ratio is beyond what any intensity saves, the damage makes it plain.
 MASKED, DAMAGED, LOST = "masked", "damaged", "lost"
+#: Music and ambience as they lie in a cut, dBFS: from far under its speech to 6 dB over it.
+_QUIET_DB = (-45.0, -20.0)
+#: Pieces whose names say that people are heard in them are no material without speech.
+_PEOPLE = ("crowd", "bar", "restaurant", "people", "talk", "babble", "cafe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +82,10 @@ class Wanted:
 class Judged:
     """What the tool said of one mixture, and the truth.
 
-    `left_alone` says why it was not worked on. `stoi` and `pesq` are of the main engine's split,
-    by intensity in dB; `chosen_stoi`, `chosen_pesq` of the split and the intensity that the tool
-    took (None where it took none, or where PESQ was not asked for).
+    `left_alone` says why it was not worked on, `marked` whether an editor is told of it all the
+    same, on a track that says dialogue. `stoi` and `pesq` are of the main engine's split, by
+    intensity in dB; `own_stoi`, `own_pesq` of the split that the tool took; `harmed` says where its
+    harm gates fail on that (empty where PESQ was not asked for).
     """
 
     name: str
@@ -69,12 +99,14 @@ class Judged:
     method: Method
     verdict: Verdict | None
     left_alone: str
+    marked: bool
     intensity_db: float
     readable: bool
     stoi: Mapping[float, float]
     pesq: Mapping[float, float]
-    chosen_stoi: float
-    chosen_pesq: float | None
+    own_stoi: Mapping[float, float]
+    own_pesq: Mapping[float, float]
+    harmed: Mapping[float, bool]
 
     @property
     def best_stoi(self) -> float:
@@ -130,6 +162,7 @@ class Said:
     decision: Decision
     verdict: Verdict | None
     left_alone: str
+    marked: bool
     main_voice: Samples
     chosen_voice: Samples
 
@@ -137,7 +170,7 @@ class Said:
 def decide_on(
     region: Region, tools: Tools, profile: Profile, take: ScratchAudio, voice: ScratchAudio
 ) -> Said:
-    """In the order of `nlecompanion.work.work_region`."""
+    """In the order of `nlecompanion.work.work_region`, which only a treatment follows."""
     (use,) = region.uses
     measured = extract_and_split(region, tools.main, take, voice, lambda _: None)
     main_voice = voice.read(0, voice.length_samples)
@@ -146,7 +179,8 @@ def decide_on(
     method = choose_method(
         diagnosis.sbr_db, light_sbr_db=profile.light_sbr_db, hostile_sbr_db=profile.hostile_sbr_db
     ).method
-    if method is Method.LIGHT and tools.light is not tools.main:
+    same = method is not Method.LIGHT or tools.light is tools.main
+    if not same:
         measured = split_again(region, tools.light, measured, take, voice)
     decision = decide(region, measured, take.read, voice.read, profile)
     kept = keeps(diagnosis, profile)
@@ -162,15 +196,28 @@ def decide_on(
         decision=decision,
         verdict=None if silent else kept or judge(case, profile),
         left_alone="no speech" if silent else "already good" if kept else "",
+        marked=silent and _marked(use, region, measured, diagnosis),
         main_voice=main_voice,
-        chosen_voice=voice.read(0, voice.length_samples),
+        chosen_voice=main_voice if same else voice.read(0, voice.length_samples),
     )
+
+
+def _marked(use: Use, region: Region, measured: Measured, diagnosis: Diagnosis) -> bool:
+    """Whether a use without speech gets a marker in a cut whose other speech is as loud as ours."""
+    found = hints(hinted_s(use, region, measured.measures), measured.findings)
+    alone = UseReport(use, LeftAlone(Reason.NO_SPEECH, ""), diagnosis, evidence=found)
+    spoken = Diagnosis((), Fraction(1), "mixture", SPEECH_LEVEL_DB, None, None)
+    return mark_dialogue([alone, UseReport(use, None, spoken)], (), ())[0].marked
 
 
 def _against_truth(wanted: Wanted, made: Mixture, said: Said) -> Judged:
     truth = Truth(made.voice, said.main_voice, made.mix - said.main_voice, made.speech, RATE_HZ)
     own = Truth(made.voice, said.chosen_voice, made.mix - said.chosen_voice, made.speech, RATE_HZ)
     intensity_db = 0.0 if said.left_alone else said.decision.intensity_db
+    pesq_at = sorted({*_PESQ_DB, intensity_db}) if wanted.pesq else []
+    same = said.main_voice is said.chosen_voice
+    stoi = {db: truth.stoi(db) for db in sorted({*RUNGS_DB, intensity_db})}
+    pesq = {db: truth.pesq(db) for db in pesq_at}
     recipe = wanted.recipe
     hurt = [f"{k} {v:g}" for k, v in (("drive", recipe.drive_db), ("clip", recipe.clip_db)) if v]
     return Judged(
@@ -186,10 +233,67 @@ def _against_truth(wanted: Wanted, made: Mixture, said: Said) -> Judged:
         method=said.method,
         verdict=said.verdict,
         left_alone=said.left_alone,
+        marked=said.marked,
         intensity_db=intensity_db,
         readable=said.decision.climb.readable,
-        stoi={rung_db: truth.stoi(rung_db) for rung_db in RUNGS_DB},
-        pesq={rung_db: truth.pesq(rung_db) for rung_db in _PESQ_DB} if wanted.pesq else {},
-        chosen_stoi=own.stoi(intensity_db),
-        chosen_pesq=own.pesq(intensity_db) if wanted.pesq else None,
+        stoi=stoi,
+        pesq=pesq,
+        own_stoi=stoi if same else {db: own.stoi(db) for db in stoi},
+        own_pesq=pesq if same else {db: own.pesq(db) for db in pesq_at},
+        harmed=_harmed(made.mix, said) if wanted.pesq else {},
     )  # fmt: skip
+
+
+def _harmed(mix: Samples, said: Said) -> dict[float, bool]:
+    """By fixed intensity: whether a harm gate fails on the split that the tool took."""
+    voice, limits = said.chosen_voice, said.decision.climb.limits
+    ref = reference(analyse(voice, mix - voice, said.measured.speech, RATE_HZ))
+    return {db: not inspect(ref, ref.spectra.output(db), limits).passed for db in FIXED_DB}
+
+
+@dataclass(frozen=True, slots=True)
+class NobodySpeaks:
+    """What the tool made of sound without a voice: `flagged` on a track that says nothing of its
+    kind, `marked` on one that says dialogue."""
+
+    name: str
+    speech_s: float
+    flagged: bool
+    marked: bool
+
+
+def quiet_pieces(audio: Path, part: Part, count: int) -> list[tuple[str, ...]]:
+    """Every piece of music and noise alone, and `count` pairs; none with people in them."""
+    music, noise = ([n for n in pieces(audio, kind, part) if not any(w in n for w in _PEOPLE)]
+                    for kind in ("music", "noise"))  # fmt: skip
+    rng = np.random.default_rng(3)
+    pairs = [(music[int(rng.integers(len(music)))], noise[int(rng.integers(len(noise)))])
+             for _ in range(count)]  # fmt: skip
+    return [*((name,) for name in (*music, *noise)), *pairs]
+
+
+def judge_quiet(
+    audio: Path, names: tuple[str, ...], tools: Tools, profile: Profile, folder: Path
+) -> NobodySpeaks:
+    """8 s of the pieces together, at a level drawn from their names."""
+    rng = np.random.default_rng([ord(letter) for letter in "".join(names)])
+    sound = np.zeros((int(LENGTH_S * RATE_HZ), 1), np.float32)
+    for name in names:
+        piece = load(audio / name, 1)
+        start = int(rng.integers(max(1, len(piece) - len(sound))))
+        part = np.resize(piece[start : start + len(sound)], sound.shape)
+        level_db = 10 * np.log10(np.square(part, dtype=np.float64).mean() + 1e-12)
+        sound += part * np.float32(10 ** ((rng.uniform(*_QUIET_DB) - level_db) / 20))
+    region = region_of(np.clip(sound, -1, 1), RATE_HZ, folder / "quiet.wav")
+    with (
+        ScratchAudio.create(folder / "take.f32", RATE_HZ, 1) as take,
+        ScratchAudio.create(folder / "voice.f32", RATE_HZ, 1) as voice,
+    ):
+        said = decide_on(region, tools, profile, take, voice)
+    flagged = (
+        not said.left_alone
+        and said.verdict is not None
+        and said.verdict.ruling in {Ruling.UNFIXABLE, Ruling.WARN}
+    )
+    speech_s = float(said.diagnosis.speech_s)
+    return NobodySpeaks(" ".join(names), speech_s, flagged, flagged or said.marked)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from benchmarks.judgement_cases import FIXED_DB, Judged
+from benchmarks.judgement_cases import FIXED_DB, Judged, NobodySpeaks
 from benchmarks.judgement_statistics import area_range, area_under, roc
 
 from nlecompanion.model import Ruling
@@ -101,22 +101,50 @@ def _near(sbr_db: float, profile: Profile) -> bool:
 
 
 def intensity_figures(rows: Sequence[Judged]) -> list[Figure]:
-    """What the chosen intensity gives away against the best in hindsight, beside fixed ones."""
-    usable = [r for r in rows if r.best_stoi >= LIMIT_STOI and r.pesq and r.chosen_pesq is not None]
-    note = f"of {len(usable)} that can be saved"
-    chosen = [r.intensity_db for r in usable]
-    mean_db = float(np.mean(chosen)) if chosen else None
+    """What the chosen intensity gives away against the best in hindsight of the split that the
+    tool took, beside intensities that are the same for all; and how many of those harm."""
+    usable = [r for r in rows if r.best_stoi >= LIMIT_STOI and r.own_pesq and not r.left_alone]
+    if not usable:
+        return []
+    mean_db = float(np.mean([r.intensity_db for r in usable]))
+    note = f"of {len(usable)} that can be saved and are worked on"
     figures = [Figure("intensity chosen, mean", mean_db, "dB", note=note)]
-    outcomes = {"chosen": [(r.chosen_stoi, r.chosen_pesq or 1.0) for r in usable]}
-    for fixed_db in FIXED_DB:
-        outcomes[f"fixed {fixed_db:g} dB"] = [(r.stoi[fixed_db], r.pesq[fixed_db]) for r in usable]
-    for name, scores in outcomes.items():
-        lost = [r.best_stoi - stoi for r, (stoi, _) in zip(usable, scores, strict=True)]
-        dull = [max(r.pesq.values()) - pesq for r, (_, pesq) in zip(usable, scores, strict=True)]
-        worst = f"worst tenth {np.percentile(lost, 90):.3f}" if usable else ""
-        figures.append(Figure(f"regret in STOI, {name}", _mean(lost), digits=3, note=worst))
-        figures.append(Figure(f"regret in PESQ, {name}", _mean(dull), digits=2))
+    policies: list[tuple[str, list[float]]] = [("chosen", [r.intensity_db for r in usable])]
+    policies += [(f"fixed {db:g} dB", [db] * len(usable)) for db in FIXED_DB]
+    policies.append(("fixed at the chosen mean", [mean_db] * len(usable)))
+    for name, wanted in policies:
+        pairs = list(zip(usable, wanted, strict=True))
+        lost = [max(r.own_stoi.values()) - _at(r.own_stoi, db) for r, db in pairs]
+        dull = [max(r.own_pesq.values()) - _at(r.own_pesq, db) for r, db in pairs]
+        harmed = [r.harmed[db] for r, db in pairs if db in r.harmed and name != "chosen"]
+        worst = f"worst tenth {np.percentile(lost, 90):.3f}"
+        if harmed:
+            worst += f"; a harm gate fails on {100 * np.mean(harmed):.0f} %"
+        figures.append(Figure(f"regret in STOI, {name}", _mean(lost), digits=4, note=worst))
+        figures.append(Figure(f"regret in PESQ, {name}", _mean(dull), digits=3))
+    light = [r for r in usable if r.method is Method.LIGHT]
+    given = [max(r.stoi.values()) - max(r.own_stoi.values()) for r in light]
+    figures.append(
+        Figure("given away in STOI by light clean-up without a model", _mean(given), digits=4,
+               note=f"of {len(light)}, at the best intensity of both")
+    )  # fmt: skip
     return figures
+
+
+def _at(scores: Mapping[float, float], intensity_db: float) -> float:
+    known = sorted(scores)
+    return float(np.interp(intensity_db, known, [scores[db] for db in known]))
+
+
+def quiet_figures(found: Sequence[NobodySpeaks]) -> list[Figure]:
+    """False flags on sound in which nobody speaks."""
+    note = f"of {len(found)}; speech is heard in {sum(f.speech_s > 0 for f in found)}"
+    return [
+        Figure("false flags on sound without speech", percent([f.flagged for f in found]), "%",
+               MAX_FALSE, at_most=True, note=note),
+        Figure("the same on a track that says dialogue", percent([f.marked for f in found]), "%",
+               MAX_FALSE, at_most=True, note="markers for hidden voices included"),
+    ]  # fmt: skip
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -150,6 +178,8 @@ def risk_figures(
                note=f"{lost.sum()} of {len(rows)} are beyond saving{interval}"),
         Figure("planted unfixables found", percent([_handed_over(r, profile) for r in truly]), "%",
                MIN_FOUND, note=_planted_note(truly, planted, profile)),
+        Figure("the same by the whole path, on a dialogue track",
+               percent([_told(r) for r in truly]), "%", MIN_FOUND, note=_path_note(truly)),
         Figure("false flags on clearly fixable", percent(flagged[clear]), "%", MAX_FALSE,
                at_most=True, note=f"of {clear.sum()} with a best STOI over {CLEAR_STOI:g}"),
         Figure("false flags on all fixable", percent(flagged[~lost]), "%",
@@ -171,7 +201,20 @@ def _planted_note(truly: Sequence[Judged], every: Sequence[Judged], profile: Pro
     for kind in dict.fromkeys(r.planted for r in truly):
         own = [r for r in truly if r.planted == kind]
         parts.append(f"{kind} {sum(_handed_over(r, profile) for r in own)}/{len(own)}")
-    silent = sum(r.left_alone == "no speech" for r in truly)
-    ruled = sum(r.verdict is not None and r.verdict.ruling is Ruling.UNFIXABLE for r in truly)
-    parts.append(f"whole path: {ruled} ruled unfixable, {silent} left alone as without speech")
+    return "; ".join(parts)
+
+
+def _told(row: Judged) -> bool:
+    """Whether an editor is told: ruled unfixable, or marked as hiding a voice."""
+    ruled = row.verdict is not None and row.verdict.ruling is Ruling.UNFIXABLE
+    return row.marked or (ruled and not row.left_alone)
+
+
+def _path_note(truly: Sequence[Judged]) -> str:
+    silent = [r for r in truly if r.left_alone]
+    parts = [f"{sum(_told(r) for r in truly) - sum(r.marked for r in silent)} ruled unfixable",
+             f"{sum(r.marked for r in silent)} marked as hiding a voice"]  # fmt: skip
+    for kind in dict.fromkeys(r.planted for r in truly):
+        own = [r for r in truly if r.planted == kind]
+        parts.append(f"{kind} {sum(_told(r) for r in own)}/{len(own)}")
     return "; ".join(parts)

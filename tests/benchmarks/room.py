@@ -121,12 +121,13 @@ def _line(worked: Worked) -> dict[str, Any]:
     }
 
 
-def _echo(engine: Engine, profile_name: str) -> dict[str, Any] | None:
+def _echo(engine: Engine, profile_name: str, everything: bool) -> dict[str, Any] | None:
     speech = _SHARED / "audio" / "speech"
     if not speech.is_dir():
         return None
     limits = chain_limits(load_profile(profile_name)).de_echo
-    found = [*dry(speech, engine, limits), *in_rooms(speech, engine, limits)]
+    wet = in_rooms(speech, engine, limits, everything=everything)
+    found = [*dry(speech, engine, limits), *wet]
     return {"summary": summary(found), "items": [asdict(one) for one in found]}
 
 
@@ -134,11 +135,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bench", type=Path, default=_SHARED / "bench")
     parser.add_argument("--film", type=Path, default=_SHARED / "audio" / "film")
-    parser.add_argument("--all", action="store_true", help="all mixtures, not a part of them")
+    parser.add_argument("--all", action="store_true", help="all mixtures, rooms and voices")
     parser.add_argument("--per-condition", type=int, default=3)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--profile", default="exposed")
-    parser.add_argument("--minutes", default="3,10", help="lengths of made sound; empty: none")
+    parser.add_argument("--minutes", default="1,60", help="lengths of made sound; empty: none")
     parser.add_argument("--pictures", type=Path, help="a folder for spectrograms of the film clips")
     parser.add_argument("--no-rooms", action="store_true", help="without de-echo's rooms")
     parser.add_argument("--json", action="store_true", help="every figure of every clip")
@@ -165,7 +166,7 @@ def main() -> None:
     minutes = [float(length) for length in options.minutes.split(",") if length]
     limits = limit_lines([found for one in measured for found in one.found])
     whole = whole_chain(measured, costs(minutes))
-    rooms = None if options.no_rooms else _echo(engine, options.profile)
+    rooms = None if options.no_rooms else _echo(engine, options.profile, options.all)
     scores = [score for one in measured for score in one.scores]
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)

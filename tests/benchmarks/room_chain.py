@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,11 +26,17 @@ from nlecompanion.treatment.method import Method, choose_method
 from nlecompanion.treatment.room_tone import apply_room_tone
 from nlecompanion.treatment.rumble import apply_rumble
 from nlecompanion.treatment.stems import Stems
+from nlecompanion.treatment.tone_finding import NoRoomTone, RoomTone
+from nlecompanion.treatment.tone_grid import Mask
+from nlecompanion.treatment.tone_measures import FloorMeter
 from nlecompanion.units import gain_from_db
 from nlecompanion.work.decide import Decision, decide
 from nlecompanion.work.measure import Measured, extract_and_split, split_again
+from nlecompanion.work.neighbours import neighbour_floors_db
+from nlecompanion.work.places import place_of, place_tones
+from nlecompanion.work.survey import survey
 from nlecompanion.work.target import Target
-from nlecompanion.work.treat import Tones, Treated, treat
+from nlecompanion.work.treat import Treated, treat
 
 RATE_HZ = 48_000
 #: The sound as recorded, then after each step; the last is the written file.
@@ -44,7 +50,15 @@ class Tools:
     main: Engine
     light: Engine
     profile: Profile
-    tones: Tones = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """What a region's surroundings decide: the tone of its place, and the clips next to it."""
+
+    tone: RoomTone | NoRoomTone
+    neighbour_floor_db: float | None
+    joined: tuple[bool, bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +76,7 @@ class Worked:
     method: Method
     sounds: dict[str, Samples]
     voices: dict[str, Samples]
+    quiet: Mask
     treat_s: float
 
     @property
@@ -113,7 +128,19 @@ def _use(media: MediaFile, start_s: Fraction, end_s: Fraction, name: str) -> Use
     )
 
 
-def work(region: Region, tools: Tools, joined: tuple[bool, bool] = (False, False)) -> Worked | None:
+def surroundings(regions: Sequence[Region], profile: Profile) -> list[Beside]:
+    """Of the regions of one track, which follow on each other, as the pipeline finds them."""
+    surveys = [survey(region) for region in regions]
+    tones = place_tones(surveys, lambda _: None)
+    floors_db = neighbour_floors_db([(s.region, s.track) for s in surveys], profile)
+    last = len(regions) - 1
+    return [
+        Beside(tones[place_of(region)], floors_db.get(region.id), (number > 0, number < last))
+        for number, region in enumerate(regions)
+    ]
+
+
+def work(region: Region, tools: Tools, beside: Beside) -> Worked | None:
     """The region through extraction, split, decision and treatment; None without speech in it."""
     channels = len(region.channels)
     with ExitStack() as stack:
@@ -134,11 +161,12 @@ def work(region: Region, tools: Tools, joined: tuple[bool, bool] = (False, False
         engine = tools.light if route.method is Method.LIGHT else tools.main
         if engine is not tools.main:
             measured = split_again(region, engine, measured, take, voice)
-        decision = decide(region, measured, take.read, voice.read, tools.profile)
-        target = Target(folder / "out.wav", folder / "out.wav", folder, joined)
+        floor_db = beside.neighbour_floor_db
+        decision = decide(region, measured, take.read, voice.read, tools.profile, floor_db)
+        target = Target(folder / "out.wav", folder / "out.wav", folder, beside.joined, floor_db)
         started_s = time.process_time()
         treated = treat(
-            region, measured, decision, engine, tools.profile, take, voice, target, tools.tones
+            region, measured, decision, engine, tools.profile, take, voice, target, beside.tone
         )
         treat_s = time.process_time() - started_s
         written, _ = soundfile.read(target.staged, dtype="float32", always_2d=True)
@@ -155,8 +183,17 @@ def work(region: Region, tools: Tools, joined: tuple[bool, bool] = (False, False
         method=route.method,
         sounds={"recorded": recorded, **sounds, "file": written},
         voices=voices,
+        quiet=_quiet(recorded, region.rate_hz, measured.speech),
         treat_s=treat_s,
     )
+
+
+def _quiet(recorded: Samples, rate_hz: int, speech: tuple[Span, ...]) -> Mask:
+    """The frames in which the floors of all steps are measured: the recording's gaps."""
+    meter = FloorMeter(rate_hz, recorded.shape[1])
+    for position in range(0, len(recorded), 10 * rate_hz):
+        meter.push(recorded[position : position + 10 * rate_hz])
+    return meter.quiet(speech)
 
 
 def _after_each_step(
@@ -170,7 +207,7 @@ def _after_each_step(
         voices[name] = stems.voice
     levelled = sounds["finishing"] * np.float32(gain_from_db(treated.level.gain_db))
     sounds["level"] = levelled
-    sounds["room tone"] = apply_room_tone(levelled, 0, treated.tone.reader(region.id))
+    sounds["room tone"] = apply_room_tone(levelled, region.start_sample, treated.tone.reader())
     return sounds, voices
 
 

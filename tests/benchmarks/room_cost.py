@@ -27,6 +27,8 @@ from nlecompanion.media.scratch import ScratchAudio
 from nlecompanion.settings import load_profile
 from nlecompanion.work.decide import decide
 from nlecompanion.work.measure import extract_and_split
+from nlecompanion.work.places import place_of, place_tones
+from nlecompanion.work.survey import survey
 from nlecompanion.work.target import Target
 from nlecompanion.work.treat import treat
 
@@ -69,9 +71,10 @@ def measure(minutes: float) -> Cost:
         )
         measured = extract_and_split(region, engine, take, voice, lambda _: None)
         decision = decide(region, measured, take.read, voice.read, profile)
+        tone = place_tones([survey(region)], lambda _: None)[place_of(region)]
         target = Target(folder / "out.wav", folder / "out.wav", folder)
         started_s = time.process_time()
-        treat(region, measured, decision, engine, profile, take, voice, target, {})
+        treat(region, measured, decision, engine, profile, take, voice, target, tone)
         taken_s = time.process_time() - started_s
     return Cost(minutes, taken_s / float(length_s), _peak_kib() / 1024)
 

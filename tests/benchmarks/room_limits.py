@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from benchmarks.room_chain import Worked, joined_stems
+from numpy.typing import NDArray
 from testkit.stems import band_db
 
 from nlecompanion.diagnosis.loudness import LoudnessMeter, loudness_hops, loudness_lufs
@@ -55,7 +56,8 @@ LIMITS = (
     Limit("deess_most_db", "de-esser's most at 5-9 kHz, dB", 6.1),
     Limit("deess_others_db", "de-esser on other frames, dB", 0.5),
     Limit("presence_db", "presence, dB", 3.0),
-    Limit("loudness_lu", "speech loudness against the original's, LU", 0.5),
+    Limit("loudness_lu", "speech loudness against what was asked for, by its meter, LU", 0.5),
+    Limit("true_voice_db", "level of the true voice against the recording's, dB", 0.5),
     Limit("true_peak_over_db", "true peak over the ceiling, dB", 0.05),
     Limit("tone_bands_db", "floor against its target, third octaves, dB", 2.0),
     Limit("tone_level_db", "floor against its target, broadband, dB", 1.0),
@@ -131,7 +133,7 @@ def floor_of(worked: Worked, step: str) -> Floor | None:
     meter = FloorMeter(worked.region.rate_hz, sound.shape[1])
     for position in range(0, len(sound), _BLOCK_SAMPLES):
         meter.push(sound[position : position + _BLOCK_SAMPLES])
-    return meter.finish(worked.speech)
+    return meter.finish(worked.speech, worked.quiet)
 
 
 def speech_lufs(worked: Worked, step: str) -> float | None:
@@ -149,8 +151,21 @@ def _voice_band_db(worked: Worked) -> float:
 
 
 def _loudness_lu(worked: Worked) -> float | None:
-    before, after = (speech_lufs(worked, step) for step in ("recorded", "file"))
-    return None if before is None or after is None else abs(after - before)
+    """The speech in the file against what was asked for, by the level step's own meter."""
+    level = worked.treated.level
+    if level.wanted_lufs is None or level.after_lufs is None:
+        return None
+    return abs(level.after_lufs - level.wanted_lufs)
+
+
+def true_voice(worked: Worked, truth: NDArray[np.float32]) -> Found:
+    """How much louder or softer the true voice is in the file than in the recording."""
+    clean = truth.astype(np.float64)
+    before, after = (
+        abs(float(worked.sounds[step].mean(axis=1, dtype=np.float64) @ clean)) + 1e-12
+        for step in ("recorded", "file")
+    )
+    return Found(worked.name, "true_voice_db", abs(20 * math.log10(after / before)))
 
 
 def _peak_over_db(worked: Worked) -> float:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from benchmarks.room_chain import RATE_HZ, Tools, Worked, stretch, work
-from benchmarks.room_limits import Found, limits_of, neighbours
+from benchmarks.room_chain import RATE_HZ, Tools, Worked, stretch, surroundings, work
+from benchmarks.room_limits import Found, limits_of, neighbours, true_voice
 from benchmarks.room_scores import StepScore, scores_of
 from benchmarks.separation_metrics import Mono
 
@@ -65,7 +65,8 @@ def measure_mixture(item: Mixture, tools: Tools) -> Measured | None:
     """A mixture as one region; None where no speech is found in it."""
     duration_s = probe(item.path).duration_s
     region = stretch(item.path, Fraction(0), duration_s, Fraction(0), f"bench {item.id}")
-    worked = work(region, tools)
+    (beside,) = surroundings([region], tools.profile)
+    worked = work(region, tools, beside)
     if worked is None:
         return None
     truth = _mono(item.clean, region.length_samples)
@@ -73,7 +74,7 @@ def measure_mixture(item: Mixture, tools: Tools) -> Measured | None:
     return Measured(
         item.condition,
         scores_of(worked, item.condition, truth),
-        limits_of(worked, dry=dry),
+        [*limits_of(worked, dry=dry), *([true_voice(worked, truth)] if dry else [])],
         (worked,),
     )
 
@@ -87,9 +88,12 @@ def measure_film(path: Path, tools: Tools) -> Measured:
     found: list[Found] = []
     scores: list[StepScore] = []
     done: list[Worked] = []
-    for number, (first_s, last_s) in enumerate(pairwise(cuts_s)):
-        region = stretch(path, first_s, last_s, _HANDLES_S, f"{path.stem} {number + 1}")
-        worked = work(region, tools, joined=(number == 1, number == 0))
+    regions = [
+        stretch(path, first_s, last_s, _HANDLES_S, f"{path.stem} {number}")
+        for number, (first_s, last_s) in enumerate(pairwise(cuts_s), start=1)
+    ]
+    for region, beside in zip(regions, surroundings(regions, tools.profile), strict=True):
+        worked = work(region, tools, beside)
         if worked is None:
             continue
         found += limits_of(worked, dry=False)

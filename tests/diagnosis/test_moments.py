@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -92,3 +93,17 @@ def test_hardness_falls_with_the_ratio_and_with_what_is_heard() -> None:
     assert all(0 <= value <= 1 for value in hard)
     assert hardness(None) == hardness(-60) > hardness(0) > hardness(20)
     assert hardness_unsplit(6, 0.1) > hardness_unsplit(6, 0.9) > hardness_unsplit(20, 0.9)
+
+
+def test_what_may_be_the_background_s_comes_after_what_is_surely_a_voice() -> None:
+    """In the second window nobody is heard, and the split holds a voice for 2 s of 8."""
+    heard = track(16, [span(0, 8), span(8, 2)], {0: -25, 8: -45})
+    probabilities = np.where(np.arange(512) < 250, 1.0, 0.02).astype(np.float32)
+    unsure = replace(heard, probabilities=probabilities)
+    windows = [span(0, 8), span(8, 8)]
+    assert [m.span.start_s for m in moments(heard, windows)] == [8, 0]
+    ranked = moments(unsure, windows)
+    assert [m.span.start_s for m in ranked] == [0, 8]
+    assert [m.doubtful for m in ranked] == [False, True]
+    hidden = replace(unsure, speech=(span(0, 8), span(8, 5)))
+    assert [m.span.start_s for m in moments(hidden, windows)] == [8, 0]

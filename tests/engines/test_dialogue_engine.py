@@ -13,8 +13,9 @@ import torch
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.dialogue import bands, spectrum
 from nlecompanion.engines.dialogue.factory import INFO, DialogueFactory
+from nlecompanion.engines.dialogue.inference import Inference
 from nlecompanion.engines.dialogue.network import DialogueNetwork, NetworkShape, surroundings
-from nlecompanion.engines.dialogue.refine import REACH_FRAMES, refined
+from nlecompanion.engines.dialogue.refine import BINS, REACH_FRAMES, refined
 from nlecompanion.engines.dialogue.splitter import DialogueEngine
 from nlecompanion.errors import EngineError, WeightsMissing
 from nlecompanion.model import Samples, Take
@@ -207,9 +208,47 @@ def test_the_filter_finds_bursts_in_a_held_note_where_gains_are_coarse() -> None
     ideal = sounds[1].abs().square() / sounds.abs().square().sum(0).clamp(min=1e-12)
     gains = torch.nn.functional.avg_pool1d(ideal, 9, 1, 4, count_include_pad=False)
     mixture = sounds.sum(0, keepdim=True)
-    by_gains = (mixture * gains - sounds[1])[..., 1:128].abs().square().sum()
-    by_filter = (refined(mixture, gains) - sounds[1])[..., 1:128].abs().square().sum()
-    assert float(by_filter) < 0.5 * float(by_gains)
+    by_gains = (mixture * gains - sounds[1])[..., BINS].abs().square().sum()
+    by_filter = (refined(mixture[..., BINS], gains[:, BINS]) - sounds[1, :, BINS]).abs().square()
+    assert float(by_filter.sum()) < 0.5 * float(by_gains)
+
+
+@pytest.mark.parametrize("around", [True, False])
+@pytest.mark.parametrize("frames", [1, 2, 601])
+def test_the_fast_form_gives_the_gains_of_the_network(around: bool, frames: int) -> None:
+    network = lively_network(replace(SMALL, surroundings=around))
+    power = torch.from_numpy(np.random.default_rng(0).random((frames, bands.BANDS)) ** 4).float()
+    torch.testing.assert_close(Inference(network)(power), network(power[None])[0])
+
+
+@pytest.mark.parametrize("length", [1, 511, 512, 1500, 4096, 70_001])
+def test_frames_in_batches_are_those_of_the_whole(length: int) -> None:
+    sound = torch.from_numpy(noise(length, 2).T.copy())
+    frames, whole = spectrum.Frames(sound), spectrum.analyse(sound)
+    spectra = torch.cat([part for _, part in frames.spectra()], dim=1)
+    torch.testing.assert_close(spectra, whole, atol=1e-7, rtol=1e-4)
+    gains = torch.rand(frames.count, bands.BINS)
+    changed = frames.changed(lambda part, own: own * gains[part])
+    expected = spectrum.synthesise(whole * gains, length)
+    torch.testing.assert_close(changed, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_the_filter_solves_its_equations() -> None:
+    torch.manual_seed(2)
+    mixture = torch.randn(1, 4, 127, dtype=torch.complex64)
+    gain = torch.rand(4, 127)
+    padded = torch.nn.functional.pad(mixture, (0, 0, 1, 1))[0].to(torch.complex128)
+    # One group of four frames: covariances are plain sums over them.
+    three = torch.stack([padded[n : n + 4] for n in range(3)], dim=-1)
+    own = torch.einsum("fbi,fbj->bij", three, three.conj())
+    voice = torch.einsum("fb,fbi,fb->bi", gain.to(three.dtype), three, three[..., 1].conj())
+    mean = voice[:, 1].real / own[:, 1, 1].real
+    loading = 1e-3 / 3 * own.diagonal(dim1=-2, dim2=-1).real.sum(-1)
+    voice[:, 1] += loading * mean
+    taps = torch.linalg.solve(own + loading[:, None, None] * torch.eye(3), voice)
+    found = torch.einsum("bi,fbi->fb", taps.conj(), three) * (gain / mean).clamp(max=1)
+    found /= (found.abs() / three[..., 1].abs()).clamp(min=1)
+    torch.testing.assert_close(refined(mixture, gain)[0], found.to(torch.complex64))
 
 
 def test_missing_weights_name_the_next_move(tmp_path: Path) -> None:

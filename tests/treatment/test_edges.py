@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from testkit.model import media, use
 
-from nlecompanion.model import Region, Use
+from nlecompanion.model import Region, Span, Use
 from nlecompanion.timeline.regions import plan_regions
 from nlecompanion.treatment.edges import apply_edges, joined_ends, plan_edges
 
@@ -82,6 +83,29 @@ def test_what_stands_next_to_a_clip_is_seen(
 def test_a_transition_continues_the_sound() -> None:
     own = use(start_s=10, tail_s=Fraction(1, 2))
     assert joined_ends(region(own), [own]) == (False, True)
+
+
+def test_neighbours_whose_source_goes_on_lie_in_one_file_without_a_join() -> None:
+    uses = [use(1, start_s=10), use(2, start_s=14), use(3, start_s=18.5)]
+    (made,) = plan_regions(uses, {uses[0].media_url: media()}, Fraction(0), 48_000)[:1]
+    assert [one.id for one in made.uses] == [uses[0].id, uses[1].id]
+    join = 4 * 48_000
+    assert (faded(made, joined=joined_ends(made, uses))[join - 480 : join + 480] == 1).all()
+
+
+def test_no_hole_is_torn_where_two_files_of_one_source_meet() -> None:
+    """Two cuts of one scene, next to each other: all of both plays in full up to the cut."""
+    earlier = use(1, start_s=10)
+    later = replace(use(2, start_s=60), record=Span(earlier.record.end_s, Fraction(4)))
+    uses = [earlier, later]
+    regions = plan_regions(uses, {earlier.media_url: media()}, Fraction(1, 1000), 48_000)
+    assert len(regions) == 2
+    for made, own in zip(regions, uses, strict=True):
+        gains = faded(made, joined=joined_ends(made, uses))
+        first = int(own.source.start_s * 48_000) - made.start_sample
+        played = gains[first : first + int(own.source.duration_s * 48_000)]
+        cut = played[-480:] if own is earlier else played[:480]
+        assert (cut == 1).all()
 
 
 def test_a_file_shorter_than_two_fades_is_still_faded() -> None:

@@ -150,6 +150,35 @@ def test_a_limit_of_a_profile_moves_its_gate() -> None:
     assert Symptom.DRY in inspect(ref, ref.spectra.output(3), strict).failed
 
 
+def ring_lost(voice: Samples, background: Samples, out: Samples) -> float | None:
+    ref = reference(analyse(voice, background, SPEECH, RATE_HZ))
+    report = inspect(ref, analyse_output(out, RATE_HZ), GENTLEST)
+    (found,) = [f for f in report.findings if f.measure == "loss of the room's ring"]
+    return found.value
+
+
+def test_a_room_that_is_cut_off_is_heard() -> None:
+    times_s = np.arange(RATE_HZ // 2) / RATE_HZ
+    ring = np.random.default_rng(4).standard_normal(len(times_s)) * 10 ** (-3 * times_s / 0.5)
+    dry = voice_of()[:, 0]
+    wet = (dry + 0.05 * np.convolve(dry, ring)[: len(dry)]).astype(np.float32)[:, None]
+    floor = background_of(0.0005)
+    lost = ring_lost(wet, floor, voice_of() + floor)
+    assert lost is not None
+    assert lost > GENTLEST.decay_loss_db
+    kept = ring_lost(wet, floor, wet + np.float32(0.25) * floor)
+    assert kept is not None
+    assert kept < 1
+
+
+def test_a_background_that_comes_and_goes_is_no_ring() -> None:
+    passing = np.sin(2 * np.pi * 2.3 * np.arange(8 * RATE_HZ) / RATE_HZ) > 0.4
+    traffic = background_of(0.02) * np.where(passing, 4, 1).astype(np.float32)[:, None]
+    out = voice_of() + np.float32(0.1) * traffic
+    lost = ring_lost(voice_of(), traffic, out)
+    assert lost is None or lost < GENTLEST.decay_loss_db
+
+
 ALL = (Span(Fraction(0), Fraction(8)),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +16,8 @@ from nlecompanion.treatment.harm import LIMITS, HarmLimits, Symptom
 from nlecompanion.treatment.ladder import (
     RUNGS_DB,
     TARGETS,
+    WORTH_A_DB,
+    Attempt,
     Climb,
     ReadabilityTarget,
     climb,
@@ -130,18 +133,63 @@ def test_lost_consonants_get_at_most_3_db_of_presence() -> None:
     check_ledger(found)
 
 
-def test_a_score_from_outside_is_asked_at_every_attempt() -> None:
+def test_a_network_is_asked_of_what_would_be_chosen_only() -> None:
     asked: list[tuple[float, float]] = []
 
     def sig_of(intensity_db: float, presence_db: float) -> float:
         asked.append((intensity_db, presence_db))
         return 3.5 - 0.05 * intensity_db
 
-    found = climb(window(), OUT_OF_REACH, BLIND, sig_of=sig_of)
-    assert len(found.attempts) == len(RUNGS_DB)
-    assert {(a.intensity_db, a.presence_db) for a in found.attempts} <= set(asked)
-    found = climb(window(), OUT_OF_REACH, HarmLimits(sig_drop=0.4), sig_of=sig_of)
+    unheard = climb(window(), OUT_OF_REACH, BLIND)
+    found = climb(window(), OUT_OF_REACH, BLIND, sig_of=sig_of, sig_source="a network 1.0")
+    assert found.intensity_db == unheard.intensity_db
+    assert set(asked) == {(0.0, 0.0), (found.intensity_db, found.presence_db)}
+    assert found.chosen.harm.findings[-1].measure == "DNSMOS SIG lost"
+    assert receipt_values(found)["sig"] == "a network 1.0"
+    assert "not installed" in receipt_values(unheard)["sig"]
+
+
+def test_what_a_network_hears_as_harm_is_taken_back() -> None:
+    limits = replace(BLIND, sig_drop=0.4)
+    found = climb(window(), OUT_OF_REACH, limits, sig_of=lambda db, _: 3.5 - 0.05 * db)
+    # 9 dB lose 0.45; half a step back from there loses 0.375.
     assert found.intensity_db == 7.5
+    assert any("DNSMOS SIG lost 0.5 MOS" in a.left_because for a in found.attempts)
+    assert "harm begins above" in found.reason
+    check_ledger(found)
+
+
+def test_where_every_rung_loses_the_take_is_left_alone() -> None:
+    limits = replace(BLIND, sig_drop=0.1)
+    found = climb(window(), OUT_OF_REACH, limits, sig_of=lambda db, _: 3.5 if db == 0 else 1.0)
+    assert found.intensity_db == 0
+    assert not found.readable
+    check_ledger(found)
+
+
+def test_a_decibel_must_earn_its_keep() -> None:
+    free = climb(window(0.02), OUT_OF_REACH, BLIND)
+    earned = [_earned(attempt) for attempt in free.attempts]
+    assert earned[free.chosen.id] == max(earned)
+    assert free.intensity_db < max(RUNGS_DB)
+
+
+def _earned(attempt: Attempt) -> float:
+    found = attempt.readability
+    values = [v for v in (found.mean, found.quietest_fifth, found.word_endings) if v is not None]
+    return float(np.mean(values)) - WORTH_A_DB * attempt.intensity_db
+
+
+def test_beside_a_noisy_clip_less_is_taken() -> None:
+    """A floor far under the neighbours' would be heard at every cut."""
+    alone = climb(window(), OUT_OF_REACH, HarmLimits(pumping_db=100))
+    own_db = alone.chosen.harm.take_floor_db
+    assert own_db is not None
+    beside_db = own_db + 6
+    noisy = climb(window(), OUT_OF_REACH, HarmLimits(pumping_db=100), neighbour_floor_db=beside_db)
+    assert noisy.intensity_db < alone.intensity_db
+    assert any(Symptom.DRY in a.harm.failed for a in noisy.attempts)
+    assert receipt_values(noisy)["neighbour_floor_db"] == pytest.approx(beside_db, abs=0.001)
 
 
 def test_the_receipt_is_plain_json_and_the_same_each_time() -> None:

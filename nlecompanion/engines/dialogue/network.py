@@ -126,6 +126,11 @@ class DialogueNetwork(nn.Module):
         weights = torch.from_numpy(bands.band_centres_hz()).div(1000.0).clamp(max=1.0)
         self.register_buffer("level_weights", weights, persistent=False)
 
+    def products(self) -> list[tuple[Tensor, Tensor, int]]:
+        """Each block's weights of taps and mix, and its dilation."""
+        blocks = (block for block in self.blocks if isinstance(block, Block))
+        return [(block.taps, block.mix, block.dilation) for block in blocks]
+
     def features(self, power: Tensor) -> Tensor:
         """Log powers relative to the local level: (batch, frames, 285) to the same shape."""
         level = (power @ self.level_weights).unsqueeze(1)

@@ -9,12 +9,14 @@ bin below 3 kHz. Where the present gain is under its local mean, it goes on top.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 #: Bins 1 … 127, where tones lie close enough to share a bin with a voice's harmonic.
-_BINS = slice(1, 128)
+BINS = slice(1, 128)
 #: Filters change every four frames, and are found from this many groups of four on either side.
 GROUP_FRAMES = 4
 _RADIUS_GROUPS = 10
@@ -22,87 +24,144 @@ _RADIUS_GROUPS = 10
 REACH_FRAMES = GROUP_FRAMES * (_RADIUS_GROUPS + 1) + 1
 #: Share of the mean power that is added to each frame's own: limits what the filter may amplify.
 _LOADING = 1e-3
+#: Groups that are worked on at once: what lies between two steps stays in the processor's cache.
+_BATCH_GROUPS = 32
+
+#: Three numbers a group and bin: the frame before, this frame, the frame after.
+_Three = tuple[Tensor, Tensor, Tensor]
 
 
-def refined(spectra: Tensor, gains: Tensor) -> Tensor:
-    """Voice spectra of (channels, frames, 1025) for gains of (frames, 1025).
+def refined(mixture: Tensor, gain: Tensor) -> Tensor:
+    """Voice spectra of (channels, frames, `BINS`) for the mixture's and gains of (frames, `BINS`).
 
     One filter serves all channels, so that a stereo image does not move. The result is nowhere
     louder than the mixture.
     """
-    voice = spectra * gains
-    mixture, gain = spectra[..., _BINS], gains[:, _BINS]
-    of_mixture, of_voice = _covariances(mixture, gain)
-    mean_gain = of_voice[..., 1].real / (of_mixture[..., 1, 1].real + 1e-20)
-    filters = _solved(of_mixture, of_voice, mean_gain).conj().to(mixture.dtype)
-    filtered = _held(filters[..., 1], gain) * mixture
-    filtered += _held(filters[..., 0], gain) * _later(mixture, 1)
-    filtered += _held(filters[..., 2], gain) * _later(mixture, -1)
-    spread = _held(mean_gain.clamp(min=1e-3).reciprocal().to(gain.dtype), gain)
-    found = filtered * (gain * spread).clamp(max=1.0)
-    louder = found.abs() / mixture.abs().clamp(min=1e-20)
-    voice[..., _BINS] = found / louder.clamp(min=1.0)
-    return voice
+    frames = len(gain)
+    # Silence at both ends, and whole groups.
+    mixture = functional.pad(mixture, (0, 0, 1, -frames % GROUP_FRAMES + 1))
+    gain = functional.pad(gain, (0, 0, 0, -frames % GROUP_FRAMES))
+    sums = [
+        _group_sums(part, own, frames - groups.start * GROUP_FRAMES)
+        for groups, part, own in _batches(mixture, gain)
+    ]
+    local = _local_sums(torch.cat(sums, dim=1))
+    voice = [
+        _filtered(part, own, *_filters(local[:, groups]))
+        for groups, part, own in _batches(mixture, gain)
+    ]
+    return torch.cat(voice, dim=1)[:, :frames]
 
 
-def _later(values: Tensor, frames: int) -> Tensor:
-    """(channels, frames, bins) moved by one frame, zeros moving in."""
-    moved = torch.roll(values, frames, 1)
-    moved[:, 0 if frames > 0 else -1] = 0
-    return moved
+def _batches(mixture: Tensor, gain: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Groups, the mixture's frames in them with a frame on either side, and their gains."""
+    groups = len(gain) // GROUP_FRAMES
+    for first in range(0, groups, _BATCH_GROUPS):
+        end = min(first + _BATCH_GROUPS, groups)
+        frames = slice(first * GROUP_FRAMES, end * GROUP_FRAMES)
+        yield slice(first, end), mixture[:, frames.start : frames.stop + 2], gain[frames]
 
 
-def _covariances(mixture: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
-    """Local covariances a group of frames, of the frame before, this one and the next.
+def _group_sums(mixture: Tensor, gain: Tensor, frames: int) -> Tensor:
+    """Products of neighbouring frames, summed over channels and groups: (14, groups, bins).
 
-    Those of the mixture with itself, (groups, bins, 3, 3), and of the three with the voice now,
-    (groups, bins, 3), complex128. Only two complex products differ by more than a moved frame.
+    Of the batch's frames only the first `frames` are sound, the others fill the last group up.
+
+    The power of the frame before, this one and the next; the products of this one with the one
+    before and the one after, and of these two; then those with the voice now.
     """
-    power = (mixture.real.square() + mixture.imag.square()).sum(0, keepdim=True)
-    one = (_later(mixture, 1) * mixture.conj()).sum(0, keepdim=True)
-    two = (_later(mixture, 1) * _later(mixture, -1).conj()).sum(0)
-    before, now, after = _later(power, 1)[0], power[0], _later(power, -1)[0]
-    with_before, with_after = one[0], _later(one, -1)[0].conj()
-    parts = [before, now, after, with_before.real, with_before.imag, with_after.real]
-    parts += [with_after.imag, two.real, two.imag, gain * now, gain * with_before.real]
-    parts += [gain * with_before.imag, gain * with_after.real, gain * with_after.imag]
-    sums = _local_sums(torch.stack(parts))
-    lower, upper = torch.complex(sums[3], sums[4]), torch.complex(sums[5], sums[6])
-    far = torch.complex(sums[7], sums[8])
-    rows = (
-        (sums[0] + 0j, lower, far),
-        (lower.conj(), sums[1] + 0j, upper.conj()),
-        (far.conj(), upper, sums[2] + 0j),
+    real, imaginary = mixture.real.contiguous(), mixture.imag.contiguous()
+    power = (real.square() + imaginary.square()).sum(0)
+    one_real, one_imaginary = _products(real, imaginary, 1)
+    two_real, two_imaginary = _products(real, imaginary, 2)
+    before, now, after = power[:-2].clone(), power[1:-1], power[2:]
+    before[frames:] = 0
+    with_before = one_real[:-1], one_imaginary[:-1]
+    with_after = one_real[1:], -one_imaginary[1:]
+    parts = (before, now, after, *with_before, *with_after, two_real, two_imaginary)
+    voiced = (gain * part for part in (now, *with_before, *with_after))
+    return torch.stack([_grouped(part[None])[0].sum(1) for part in (*parts, *voiced)])
+
+
+def _products(real: Tensor, imaginary: Tensor, later: int) -> tuple[Tensor, Tensor]:
+    """Each frame times the conjugate of the one `later` frames on, summed over the channels."""
+    one_real, one_imaginary = real[:, :-later], imaginary[:, :-later]
+    other_real, other_imaginary = real[:, later:], imaginary[:, later:]
+    return (
+        (one_real * other_real).addcmul_(one_imaginary, other_imaginary).sum(0),
+        (one_imaginary * other_real).addcmul_(one_real, other_imaginary, value=-1).sum(0),
     )
-    of_mixture = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
-    voiced = torch.complex(sums[10], sums[11]), sums[9] + 0j, torch.complex(sums[12], sums[13])
-    return of_mixture, torch.stack(voiced, dim=-1)
 
 
-def _local_sums(values: Tensor) -> Tensor:
-    """Sums over the groups around each group of four frames: (slots, frames, bins) to float64.
+def _local_sums(groups: Tensor) -> Tensor:
+    """Sums over the groups around each: (slots, groups, bins) to float64 of that shape.
 
-    Running sums over half a minute need the precision: quiet places stand beside loud ones.
+    Running sums over a minute need the precision: quiet places stand beside loud ones.
     """
-    padded = functional.pad(values, (0, 0, 0, -values.shape[1] % GROUP_FRAMES))
-    slots, _, bins = padded.shape
-    groups = padded.reshape(slots, -1, GROUP_FRAMES, bins).sum(2).double()
     width = 2 * _RADIUS_GROUPS + 1
-    running = functional.pad(groups, (0, 0, _RADIUS_GROUPS + 1, _RADIUS_GROUPS)).cumsum(1)
+    padded = functional.pad(groups.double(), (0, 0, _RADIUS_GROUPS + 1, _RADIUS_GROUPS))
+    running = padded.cumsum(1)
     return running[:, width:] - running[:, :-width]
 
 
-def _held(values: Tensor, like: Tensor) -> Tensor:
-    """(groups, bins) to (frames, bins): the same for all frames of a group."""
-    return values.repeat_interleave(GROUP_FRAMES, dim=0)[: len(like)]
+def _filters(sums: Tensor) -> tuple[_Three, Tensor]:
+    """The filters, complex64, and the mean gain, float32, of each group and bin.
 
-
-def _solved(of_mixture: Tensor, of_voice: Tensor, mean_gain: Tensor) -> Tensor:
-    """The filters: loaded 3 × 3 systems that lead to the mean gain where they know nothing."""
-    loading = _LOADING / 3 * of_mixture.diagonal(dim1=-2, dim2=-1).real.sum(-1) + 1e-18
-    right = of_voice.clone()
-    right[..., 1] += loading * mean_gain
-    solution: Tensor = torch.linalg.solve(
-        of_mixture + loading[..., None, None] * torch.eye(3), right
+    Loaded 3 × 3 systems that lead to the mean gain where they know nothing. Hermitian and positive
+    definite, they are solved by their LDL decomposition (Golub & Van Loan 2013, 4.1.2).
+    """
+    before, now, after = sums[0], sums[1], sums[2]
+    mean_gain = sums[9] / (now + 1e-20)
+    loading = _LOADING / 3 * (before + now + after) + 1e-18
+    voiced = (
+        torch.complex(sums[10], sums[11]),
+        torch.complex(sums[9] + loading * mean_gain, torch.zeros_like(now)),
+        torch.complex(sums[12], sums[13]),
     )
-    return solution
+    # Below the diagonal: each later frame times the conjugate of an earlier one.
+    now_before = torch.complex(sums[3], -sums[4])
+    after_now = torch.complex(sums[5], sums[6])
+    after_before = torch.complex(sums[7], -sums[8])
+    first = before + loading
+    low_1, low_2 = now_before / first, after_before / first
+    second = now + loading - _power(low_1) * first
+    low_3 = (after_now - low_2 * low_1.conj() * first) / second
+    third = after + loading - _power(low_2) * first - _power(low_3) * second
+    y_1 = voiced[1] - low_1 * voiced[0]
+    y_2 = voiced[2] - low_2 * voiced[0] - low_3 * y_1
+    x_2 = y_2 / third
+    x_1 = y_1 / second - low_3.conj() * x_2
+    x_0 = voiced[0] / first - low_1.conj() * x_1 - low_2.conj() * x_2
+    return (_single(x_0), _single(x_1), _single(x_2)), mean_gain.float()
+
+
+def _single(solution: Tensor) -> Tensor:
+    """Conjugated, complex64."""
+    return solution.to(torch.complex64).conj().resolve_conj()
+
+
+def _grouped(values: Tensor) -> Tensor:
+    """(channels, frames, bins) to (channels, groups, frames of a group, bins)."""
+    channels, frames, bins = values.shape
+    return values.reshape(channels, frames // GROUP_FRAMES, GROUP_FRAMES, bins)
+
+
+def _power(values: Tensor) -> Tensor:
+    power: Tensor = values.real.square() + values.imag.square()
+    return power
+
+
+def _filtered(mixture: Tensor, gain: Tensor, taps: _Three, mean_gain: Tensor) -> Tensor:
+    """The voice in a batch of groups, (channels, frames, bins)."""
+    gain = _grouped(gain[None])[0]
+    before, now, after = (
+        _grouped(mixture[:, shift : mixture.shape[1] - 2 + shift]) for shift in range(3)
+    )
+    filtered = now * taps[1][:, None]
+    filtered += before * taps[0][:, None]
+    filtered += after * taps[2][:, None]
+    spread = mean_gain.clamp(min=1e-3).reciprocal()[:, None]
+    filtered *= (gain * spread).clamp(max=1.0)
+    louder = _power(filtered) / _power(now).clamp_(min=1e-36)
+    filtered /= louder.clamp_(min=1.0).sqrt_()
+    return filtered.flatten(1, 2)

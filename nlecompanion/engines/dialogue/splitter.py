@@ -6,15 +6,18 @@ from math import gcd, lcm
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nlecompanion.engines.contract import EngineInfo, Geometry
 from nlecompanion.engines.dialogue import bands, spectrum
+from nlecompanion.engines.dialogue.inference import Inference
 from nlecompanion.engines.dialogue.network import DialogueNetwork
-from nlecompanion.engines.dialogue.refine import GROUP_FRAMES, REACH_FRAMES, refined
+from nlecompanion.engines.dialogue.refine import BINS, GROUP_FRAMES, REACH_FRAMES, refined
 from nlecompanion.engines.guards import require_finite, split_of
 from nlecompanion.model import Samples, Split, Take
 
-_BLOCK_S = 30.0
+#: Context is shared by more sound in longer blocks: half a minute would cost a seventh more.
+_BLOCK_S = 60.0
 _FADE_S = 0.1
 #: A grid coarser than this many seconds is not worth keeping to; the crossfade hides the rest.
 _COARSEST_GRID_S = 10.0
@@ -30,7 +33,8 @@ class DialogueEngine:
 
     def __init__(self, info: EngineInfo, network: DialogueNetwork) -> None:
         self._info = info
-        self._network = network
+        self._shape = network.shape
+        self._gains = Inference(network)
 
     @property
     def info(self) -> EngineInfo:
@@ -38,18 +42,18 @@ class DialogueEngine:
         return self._info
 
     def geometry(self, rate_hz: int, channels: int) -> Geometry:
-        """Half a minute, with all the context that can change a gain.
+        """A minute, with all the context that can change a gain.
 
         Blocks lie on the grid of the tokens and filters, so that cutting changes nothing.
         """
         del channels
-        step = bands.HOP_SAMPLES * lcm(self._network.shape.frames_per_token, GROUP_FRAMES)
+        step = bands.HOP_SAMPLES * lcm(self._shape.frames_per_token, GROUP_FRAMES)
         # Resampled positions are whole steps where 48000 n / rate is a multiple of a step.
         grid = step * rate_hz // gcd(step * rate_hz, bands.RATE_HZ)
         if grid > _COARSEST_GRID_S * rate_hz:
             grid = 1
         # Two windows and the resampler's filter reach beyond the network and the filter.
-        reach_frames = self._network.shape.reach_frames + REACH_FRAMES + 8
+        reach_frames = self._shape.reach_frames + REACH_FRAMES + 8
         reach_samples = reach_frames * bands.HOP_SAMPLES
         context = -(-reach_samples * rate_hz // bands.RATE_HZ)
         return Geometry(
@@ -81,15 +85,32 @@ class DialogueEngine:
         sound = torch.from_numpy(
             np.ascontiguousarray(_resampled(samples, rate_hz, bands.RATE_HZ).T)
         )
-        spectra = spectrum.analyse(sound)
-        power = spectrum.band_powers(spectra).mean(dim=0, keepdim=True)
-        gains = spectrum.expand(self._network(power)[0])
-        voice = spectrum.synthesise(refined(spectra, gains), sound.shape[-1])
+        frames = spectrum.Frames(sound)
+        power, low = _looked_at(frames, len(sound))
+        gains = self._gains(power)
+        voice_low = refined(low, gains[:, BINS])
+
+        def voiced(part: slice, spectra: Tensor) -> Tensor:
+            spectra *= spectrum.expand(gains[part])
+            spectra[..., BINS] = voice_low[:, part]
+            return spectra
+
+        voice = frames.changed(voiced)
         restored = _resampled(voice.T.numpy(), bands.RATE_HZ, rate_hz)
         result = np.zeros_like(samples)
         count = min(len(samples), len(restored))
         result[:count] = restored[:count]
         return result
+
+
+def _looked_at(frames: spectrum.Frames, channels: int) -> tuple[Tensor, Tensor]:
+    """Band powers, averaged over the channels, (frames, 285); and the refined bins' spectra."""
+    power = torch.empty(frames.count, bands.BANDS)
+    low = torch.empty(channels, frames.count, BINS.stop - BINS.start, dtype=torch.complex64)
+    for part, spectra in frames.spectra():
+        power[part] = spectrum.mean_band_powers(spectra)
+        low[:, part] = spectra[..., BINS]
+    return power, low
 
 
 def _resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
