@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from nlecompanion.errors import DocumentError, NotATimeline, UnsafeDocument, UnsupportedDocument
 
@@ -49,7 +50,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         DocumentError: it cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             _check(archive, path)
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
@@ -61,6 +62,13 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         raise DocumentError(
             f"{path.name} cannot be read: {error.strerror}. Give read permission and try again."
         ) from error
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (UnicodeDecodeError, ValueError) as error:  # names that are not what they say they are
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _check(archive: zipfile.ZipFile, path: Path) -> None:
@@ -78,6 +86,8 @@ def _check(archive: zipfile.ZipFile, path: Path) -> None:
         )
     seen: set[str] = set()
     for member in members:
+        if not 0 <= member.header_offset < size_bytes:
+            raise zipfile.BadZipFile("a member lies outside of the file")
         fault = _fault(member, seen)
         if fault is not None:
             name = ascii(member.filename)[:80]
@@ -120,7 +130,15 @@ def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
             f"{name} has {member.file_size >> 20} MiB; the limit is {max_bytes >> 20} MiB. "
             "Export a shorter timeline."
         )
-    return archive.read(member)
+    with _opened_member(archive, member) as source:
+        return source.read()
+
+
+def _opened_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except UnicodeDecodeError as error:  # the name that stands before its content
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def unpack(archive: zipfile.ZipFile, names: Sequence[str], folder: Path) -> None:
@@ -129,10 +147,18 @@ def unpack(archive: zipfile.ZipFile, names: Sequence[str], folder: Path) -> None
         member = archive.getinfo(name)
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(member) as source, target.open("xb") as file:
+        with _opened_member(archive, member) as source, target.open("xb") as file:
             shutil.copyfileobj(source, file, _BLOCK_BYTES)
-        modified_s = calendar.timegm((*member.date_time, 0, 0, 0))
+        modified_s = _modified_s(member)
         os.utime(target, (modified_s, modified_s))
+
+
+def _modified_s(member: zipfile.ZipInfo) -> int:
+    """The time that the archive states; the first that it could state where that is none."""
+    try:
+        return calendar.timegm((*member.date_time, 0, 0, 0))
+    except ValueError:
+        return calendar.timegm((1980, 1, 1, 0, 0, 0, 0, 0, 0))
 
 
 def copy_with(source: zipfile.ZipFile, name: str, content: bytes, target: Path) -> None:
@@ -153,7 +179,7 @@ def copy_with(source: zipfile.ZipFile, name: str, content: bytes, target: Path) 
                 copy.writestr(twin, content)
                 continue
             twin.file_size = member.file_size
-            with source.open(member) as old, copy.open(twin, "w") as new:
+            with _opened_member(source, member) as old, copy.open(twin, "w") as new:
                 shutil.copyfileobj(old, new, _BLOCK_BYTES)
 
 

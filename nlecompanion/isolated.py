@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from nlecompanion.errors import NleCompanionError, UnsafeDocument
 from nlecompanion.isolation import MAX_ANSWER_BYTES, frame_of, read_frame
+from nlecompanion.offline import cut_off_network
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ _ORPHAN_S = 10
 def main() -> None:
     """Answers until standard input ends."""
     faulthandler.enable()
-    requests, answers = _take_streams()
+    cut_off_network()
+    requests, answers = take_streams()
     # A tree of a long document is no garbage, and looking for some takes a tenth of the time.
     gc.disable()
     while isinstance(request := read_frame(requests), dict):
@@ -45,7 +47,7 @@ def main() -> None:
         answers.flush()
 
 
-def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
+def take_streams() -> tuple[IO[bytes], IO[bytes]]:
     """Keeps the two pipes to ourselves: what a library reads is empty, what it prints is no answer.
 
     Copies of descriptors are not inherited by further children.
@@ -97,10 +99,10 @@ def _limit(request: dict[str, Any]) -> None:
     memory_bytes = int(request["memory_bytes"])
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = math.ceil(used.ru_utime + used.ru_stime + request["cpu_s"])
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_CPU, cpu_s)
-    _lower(resource.RLIMIT_DATA, memory_bytes)
-    _lower(resource.RLIMIT_AS, memory_bytes + _RESERVED_BYTES)
+    lower_limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_CPU, cpu_s)
+    lower_limit(resource.RLIMIT_DATA, memory_bytes)
+    lower_limit(resource.RLIMIT_AS, memory_bytes + _RESERVED_BYTES)
     signal.alarm(math.ceil(request["wall_s"]) + _ORPHAN_S)
 
 
@@ -110,8 +112,8 @@ def _rest() -> None:
         signal.alarm(0)
 
 
-def _lower(kind: int, amount: int) -> None:
-    """Sets the soft limit, which the next request may set anew."""
+def lower_limit(kind: int, amount: int) -> None:
+    """Sets the soft limit of that kind (`resource`), which the next request may set anew."""
     if sys.platform == "win32":
         return
     import resource

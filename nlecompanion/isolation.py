@@ -118,7 +118,7 @@ class Isolation:
         # Read aside, or a child that fills the pipe of stderr would wait for us for ever.
         self._tail = bytearray()
         self._listener = threading.Thread(
-            target=_keep_tail, args=(process.stderr, self._tail), daemon=True
+            target=keep_tail, args=(process.stderr, self._tail), daemon=True
         )
         self._listener.start()
         self._process = process
@@ -164,7 +164,8 @@ class Isolation:
         return process.returncode
 
 
-def _keep_tail(stream: IO[bytes], tail: bytearray) -> None:
+def keep_tail(stream: IO[bytes], tail: bytearray) -> None:
+    """Reads to the end, and keeps the last 16 KiB."""
     while block := stream.read1(4096):  # type: ignore[attr-defined]
         tail += block
         del tail[:-_STDERR_TAIL_BYTES]
@@ -200,11 +201,8 @@ def _how_it_ended(exit_code: int, limits: Limits, late: bool) -> str:
     if late:
         return f"took longer than {limits.wall_s:g} s"
     if exit_code >= 0:
-        return f"ended its reader with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = "a signal"
+        return f"ended its reader with {exit_words(exit_code)}"
+    name = _signal_name(-exit_code)
     if name == "SIGXCPU":
         return f"took longer than {limits.cpu_s:g} s of processor time"
     if name == "SIGALRM":
@@ -213,6 +211,20 @@ def _how_it_ended(exit_code: int, limits: Limits, late: bool) -> str:
         f"crashed its reader by {name} (signal {-exit_code}; "
         f"at most {limits.memory_bytes >> 20} MiB of memory)"
     )
+
+
+def exit_words(exit_code: int) -> str:
+    """An exit code, or the signal behind it, in words."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    return f"{_signal_name(-exit_code)} (signal {-exit_code})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "a signal"
 
 
 def _known_errors() -> dict[str, type[NleCompanionError]]:
@@ -234,7 +246,11 @@ def _raise(told: Any, limits: Limits) -> None:
         raise ChildEnded(f"needed more than {limits.memory_bytes >> 20} MiB of memory")
     if name == "OSError":
         raise OSError(int(told["errno"]), line, told.get("filename"))
+    error = known_error(name, line)
+    raise ChildEnded(f"stopped its reader ({name}: {line})") if error is None else error
+
+
+def known_error(name: str, line: str) -> NleCompanionError | None:
+    """The error of ours with that class name; None where there is none to be made from a line."""
     kind = _known_errors().get(name)
-    if kind is None:
-        raise ChildEnded(f"stopped its reader ({name}: {line})")
-    raise kind(line)
+    return None if kind is None else kind(line)

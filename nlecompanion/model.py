@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NO_SPEECH = "no speech"
     ALREADY_GOOD = "already good"
     NOT_CHOSEN = "not chosen"
+    EDITOR = "editor's decision"
     ALREADY_CLEANED = "already cleaned"
     UNSUPPORTED = "unsupported"
     FAILED = "failed"

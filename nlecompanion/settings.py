@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from nlecompanion.errors import SettingsError
 
 DEFAULT_PROFILE = "exposed"
 MAX_HANDLES_S = 10
+AUTO: Final = "auto"
+MAX_WORKERS = 256
+MAX_CACHE_GB = 100_000
 
 
 def _number(default: float | None, low: float, high: float, help_text: str) -> Any:
@@ -37,7 +40,7 @@ class Profile:
     min_intensity_db: float = _number(6.0, 0, 30, "what is worked on gets at least this, dB")
     max_intensity_db: float = _number(18.0, 0, 60, "the background is never turned down more, dB")
     readable: float = _number(0.85, 0, 1, "readability (SII) over speech to reach, 0 to 1")
-    readable_quietest: float = _number(0.25, 0, 1, "readability of the quietest fifth, 0 to 1")
+    readable_quietest: float = _number(0.4, 0, 1, "readability of the quietest fifth, 0 to 1")
     warn_readable: float = _number(0.6, 0, 1, "readability under which a warning is due, 0 to 1")
     keep_sbr_db: float = _number(30.0, 0, 200, "a voice this far above its background is kept, dB")
     light_sbr_db: float = _number(15.0, -60, 200, "from here on light clean-up is enough, dB")
@@ -51,8 +54,8 @@ class Profile:
     plosive_db: float = _number(12.0, 0, 12, "most that a plosive is turned down by (0: off), dB")
     de_echo: bool = _switch(default=True, help_text="echo is taken off where it is the problem")
     c50_limit_db: float = _number(10.0, -10, 20, "only voices under this clarity C50 have echo, dB")
-    de_echo_db: float = _number(12.0, 0, 18, "how far late echo goes down at most, dB")
-    budget_db: float = _number(18.0, 0, 60, "intensity and de-echo together, at most, dB")
+    de_echo_db: float = _number(18.0, 0, 18, "how far late echo goes down at most, dB")
+    budget_db: float = _number(24.0, 0, 60, "intensity and de-echo together, at most, dB")
     compression_ratio: float = _number(1.3, 1, 2.5, "ratio of the gentle compression (1: off)")
     deess_db: float = _number(4.0, 0, 6, "most that sharp sibilants are turned down by, dB")
     presence_db: float = _number(3.0, 0, 3, "most that dull consonants are raised by, dB")
@@ -75,7 +78,9 @@ class Settings:
     """How a job is done. `path_map` pairs (prefix in the document, prefix on this machine).
 
     Below `search_roots`, media that are offline are looked for by name. `report_sound_mb` is the
-    most that all sounds in the report take together, MB (0: none).
+    most that all sounds in the report take together, MB (0: none). `workers` is how many processes
+    share the regions: 0 for this one, "auto" by cores and free memory. `cache_gb` is the most that
+    finished regions kept for later runs take, GB (0: none are kept).
     """
 
     profile: Profile = field(default_factory=Profile)
@@ -86,6 +91,8 @@ class Settings:
     media_roots: tuple[Path, ...] = ()
     search_roots: tuple[Path, ...] = ()
     report_sound_mb: float = 12.0
+    workers: int | Literal["auto"] = 0
+    cache_gb: float = 20.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.handles_s <= MAX_HANDLES_S:
@@ -93,9 +100,18 @@ class Settings:
                 f"handles_s must lie between 0 and {MAX_HANDLES_S} s, "
                 f"not {float(self.handles_s):g}."
             )
+        if self.workers != AUTO and not 0 <= self.workers <= MAX_WORKERS:
+            raise SettingsError(
+                f"workers must lie between 0 and {MAX_WORKERS}, or be {AUTO!r}, "
+                f"not {self.workers!r}."
+            )
+        if not 0 <= self.cache_gb <= MAX_CACHE_GB:
+            raise SettingsError(
+                f"cache_gb must lie between 0 and {MAX_CACHE_GB}, not {self.cache_gb:g}."
+            )
 
     def fingerprint(self) -> str:
-        """SHA-256 over everything that changes the result."""
+        """SHA-256 over everything that changes the result; who does the work does not."""
         values = {
             "profile": asdict(self.profile),
             "engine": self.engine,
@@ -204,16 +220,16 @@ def _unknown_key(where: str, key: str, known: Mapping[str, Any]) -> str:
 
 
 _LISTS = ("tracks", "media_roots", "search_roots")
-_SETTING_KEYS = ("engine", "handles_s", "profile", *_LISTS, "path_map", "report_sound_mb")
-MAX_REPORT_SOUND_MB = 200
+_KEPT = {"report_sound_mb": 200, "cache_gb": MAX_CACHE_GB}
+_SETTING_KEYS = ("engine", "handles_s", "profile", *_LISTS, "path_map", *_KEPT, "workers")
 
 
 def load_settings(path: Path) -> dict[str, Any]:
     """The values of a settings file (TOML), checked, as keyword arguments of `Settings`.
 
     Keys: `engine`, `handles_s`, `profile`, `tracks`, `media_roots` and `search_roots` (lists of
-    folders), `path_map` (a table: prefix in the document = prefix on this machine) and
-    `report_sound_mb` (0 to 200).
+    folders), `path_map` (a table: prefix in the document = prefix on this machine),
+    `report_sound_mb` (0 to 200), `workers` (a number, or "auto") and `cache_gb`.
 
     Raises:
         SettingsError: an unknown key, naming the nearest one, or a value of the wrong kind.
@@ -250,12 +266,14 @@ def _setting(file: Path, key: str, value: Any) -> Any:
     where = file.name
     if key == "handles_s" and isinstance(value, int | float) and not isinstance(value, bool):
         return handles_from(value)
-    if key == "report_sound_mb" and isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 <= value <= MAX_REPORT_SOUND_MB:
+    if key in _KEPT and isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value <= _KEPT[key]:
             raise SettingsError(
-                f"{key} in {where} must lie between 0 and {MAX_REPORT_SOUND_MB}, not {value:g}."
+                f"{key} in {where} must lie between 0 and {_KEPT[key]}, not {value:g}."
             )
         return float(value)
+    if key == "workers" and (value == AUTO or type(value) is int):
+        return value
     if key == "profile" and isinstance(value, str):
         own = file.parent / value
         return load_profile(str(own) if own.suffix == ".toml" else value)
@@ -265,7 +283,10 @@ def _setting(file: Path, key: str, value: Any) -> Any:
         if key == "tracks":
             return tuple(value)
         # Relative folders count from the settings file, wherever the command is called.
-        return tuple(file.parent / Path(entry).expanduser() for entry in value)
+        try:
+            return tuple(file.parent / Path(entry).expanduser() for entry in value)
+        except RuntimeError as error:  # ~ of nobody
+            raise SettingsError(f"{key} in {where} cannot be found: {error}") from error
     if key == "path_map" and isinstance(value, dict) and _all_text(list(value.values())):
         return tuple(value.items())
     raise SettingsError(f"{key} in {where} has a value of the wrong kind: {value!r}.")

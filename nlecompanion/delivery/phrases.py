@@ -22,7 +22,7 @@ class Phrase:
     """One phrase to subtitle or to record again; `record` counts from the first frame.
 
     `text` is empty where no script says what is spoken, `cleaner` where no cleaner source of it
-    was found.
+    was found. `is_cue`: it belongs on the ADR sheet; `is_shown`: in the subtitles.
     """
 
     use: Use
@@ -31,6 +31,8 @@ class Phrase:
     text: str = ""
     character: str = ""
     cleaner: str = ""
+    is_cue: bool = True
+    is_shown: bool = True
 
 
 def flagged_phrases(reports: Sequence[UseReport], script: Sequence[Line]) -> tuple[Phrase, ...]:
@@ -44,12 +46,20 @@ def flagged_phrases(reports: Sequence[UseReport], script: Sequence[Line]) -> tup
             continue
         if report.diagnosis is None:
             continue
-        for span in phrase_spans(report.diagnosis.speech):
-            record = Span(report.use.record.start_s + span.start_s, span.duration_s)
-            cleaner = report.proposals[0].reason if report.proposals else ""
-            found.append(Phrase(report.use, report.verdict, record, cleaner=cleaner))
+        found += phrases_of(report, report.verdict)
     found.sort(key=lambda phrase: (phrase.record.start_s, phrase.use.id))
     return _with_text(found, script)
+
+
+def phrases_of(report: UseReport, verdict: Verdict) -> list[Phrase]:
+    """What is spoken in one use, as far as it was heard, under that verdict."""
+    speech = () if report.diagnosis is None else report.diagnosis.speech
+    cleaner = report.proposals[0].reason if report.proposals else ""
+    start_s = report.use.record.start_s
+    return [
+        Phrase(report.use, verdict, Span(start_s + s.start_s, s.duration_s), cleaner=cleaner)
+        for s in phrase_spans(speech)
+    ]
 
 
 def phrase_spans(speech: Sequence[Span]) -> tuple[Span, ...]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from nlecompanion.delivery.staging import disk_errors
-from nlecompanion.diagnosis.diagnose import diagnose
+from nlecompanion.diagnosis.diagnose import diagnose, hinted_s
 from nlecompanion.engines.contract import Engine
 from nlecompanion.media.scratch import ScratchAudio
 from nlecompanion.model import (
-    CleanedMedia,
     Diagnosis,
     LeftAlone,
     Plan,
@@ -21,13 +20,17 @@ from nlecompanion.model import (
 )
 from nlecompanion.settings import Profile
 from nlecompanion.treatment.method import Method, Route, choose_method
+from nlecompanion.treatment.tone_finding import NoRoomTone, RoomTone
 from nlecompanion.verdict.evidence import Evidence
+from nlecompanion.verdict.flags import hints
 from nlecompanion.verdict.judge import Case, judge, keeps
 from nlecompanion.work.decide import Decision, decide, evidence_for
 from nlecompanion.work.listen import hears_speech
 from nlecompanion.work.measure import Measured, extract_and_split, split_again
-from nlecompanion.work.target import RegionOutcome, Target, Tick
-from nlecompanion.work.treat import Tones, Treated, treat
+from nlecompanion.work.places import place_of, place_tones
+from nlecompanion.work.survey import survey
+from nlecompanion.work.target import RegionOutcome, Target, Tick, cleaned_media
+from nlecompanion.work.treat import Treated, treat
 
 __all__ = ["RegionOutcome", "Target", "Tools", "hears_speech", "work_region"]
 
@@ -36,21 +39,25 @@ __all__ = ["RegionOutcome", "Target", "Tools", "hears_speech", "work_region"]
 class Tools:
     """What all regions of a job are worked with.
 
-    `main` splits what competes with its background, `light` cleans what stands above it; `tones`
-    are the room tones found so far.
+    `main` splits what competes with its background, `light` cleans what stands above it.
     """
 
     main: Engine
     light: Engine
-    tones: Tones = field(default_factory=dict)
 
 
 def work_region(
-    region: Region, tools: Tools, profile: Profile, target: Target, tick: Tick
+    region: Region,
+    tools: Tools,
+    profile: Profile,
+    target: Target,
+    tick: Tick,
+    tone: RoomTone | NoRoomTone | None = None,
 ) -> RegionOutcome:
     """Extracts, measures, splits, decides, treats, judges and writes one region.
 
-    `tick` is told the seconds of sound that were just split.
+    `tick` is told the seconds of sound that were just split. `tone` is that of the region's place;
+    None for a region that stands alone, which is surveyed for one first.
 
     Raises:
         MediaError, EngineError, ProgramFailed: this region failed; the others go on.
@@ -76,19 +83,21 @@ def work_region(
         engine = tools.light if route.method is Method.LIGHT else tools.main
         if engine is not tools.main:
             measured = split_again(region, engine, measured, take, voice)
-        decision = decide(region, measured, take.read, voice.read, profile)
-        treated = treat(
-            region, measured, decision, engine, profile, take, voice, target, tools.tones
+        decision = decide(
+            region, measured, take.read, voice.read, profile, target.neighbour_floor_db
         )
+        if tone is None:
+            tone = place_tones([survey(region)], lambda _: None)[place_of(region)]
+        treated = treat(region, measured, decision, engine, profile, take, voice, target, tone)
         done = _Done(region, measured, route, decision, treated, engine, profile)
         return RegionOutcome(
             reports=tuple(
                 report if report.left_alone is not None else done.report(report, evidence)
                 for report in reports
             ),
-            cleaned=_cleaned(region, target),
+            cleaned=cleaned_media(region, target.final),
             clipped_samples=treated.clipped_samples,
-            tone=(treated.tone_key, treated.tone),
+            tone=(place_of(region), treated.tone),
             account=treated.values(decision, measured),
         )
 
@@ -101,7 +110,8 @@ def _looked_at(use: Use, region: Region, measured: Measured, profile: Profile) -
         left_alone = LeftAlone(
             Reason.NO_SPEECH, f"{found_s:.2f} s of speech found, {profile.min_speech_s:g} s needed"
         )
-        return UseReport(use, left_alone, diagnosis)
+        found = hints(hinted_s(use, region, measured.measures), measured.findings)
+        return UseReport(use, left_alone, diagnosis, evidence=found)
     kept = keeps(diagnosis, profile)
     if kept is not None:
         left_alone = LeftAlone(Reason.ALREADY_GOOD, kept.reasons[0])
@@ -158,15 +168,3 @@ class _Done:
             region=self.region.id,
             evidence=evidence[looked_at.use.id].receipt_values(),
         )
-
-
-def _cleaned(region: Region, target: Target) -> CleanedMedia:
-    return CleanedMedia(
-        id=region.id,
-        path=target.final,
-        rate_hz=region.rate_hz,
-        channels=len(region.channels),
-        length_samples=region.length_samples,
-        start_s=region.media_start_s + Fraction(region.start_sample, region.rate_hz),
-        frame_rate=region.frame_rate,
-    )

@@ -18,12 +18,14 @@ from nlecompanion.settings import Profile
 from nlecompanion.treatment.harm import HarmLimits
 from nlecompanion.treatment.ladder import RUNGS_DB, Climb, ReadabilityTarget, climb
 from nlecompanion.treatment.readability import readability, voice_bands
+from nlecompanion.treatment.sig import sig_of, sig_source
 from nlecompanion.treatment.spectra import WindowSpectra, analyse
 from nlecompanion.verdict.evidence import Evidence, evidence
 
 if TYPE_CHECKING:
     from nlecompanion.engines.contract import Engine
     from nlecompanion.media.scratch import ScratchAudio
+    from nlecompanion.treatment.harm import SigOf
     from nlecompanion.treatment.stems import Read
     from nlecompanion.work.measure import Measured
 
@@ -79,9 +81,18 @@ def track_of(measured: Measured) -> Track:
 
 
 def decide(
-    region: Region, measured: Measured, take: Read, voice: Read, profile: Profile
+    region: Region,
+    measured: Measured,
+    take: Read,
+    voice: Read,
+    profile: Profile,
+    neighbour_floor_db: float | None = None,
 ) -> Decision:
-    """Climbs on the region's hardest window, then looks at all the others."""
+    """Climbs on the region's hardest window, then looks at all the others.
+
+    `neighbour_floor_db`: the floor of the clips beside the region's (`neighbours`), under their
+    voice; None where there are none.
+    """
     windows = windows_in(window_within(use, region) for use in region.uses)
     ranked = moments(track_of(measured), windows)
     heard = [
@@ -89,7 +100,8 @@ def decide(
         for moment in ranked[:CANDIDATES]
     ]
     moment, spectra = min(heard, key=lambda pair: _untouched(pair[1]))
-    found = climb_for(spectra, profile)
+    sig = sig_of(*window_sound(moment.span, take, voice, region.rate_hz), region.rate_hz)
+    found = climb_for(spectra, profile, sig, neighbour_floor_db)
     bet = _bet(found, moment, apart(windows), measured, take, voice, region.rate_hz)
     return Decision(moment, found, bet, readability(voice_bands(spectra), 0.0).mean)
 
@@ -124,22 +136,39 @@ def window_spectra(
     return analyse(estimate, mixture - estimate, clip_spans(speech, span), rate_hz)
 
 
-def climb_for(spectra: WindowSpectra, profile: Profile) -> Climb:
+def climb_for(
+    spectra: WindowSpectra,
+    profile: Profile,
+    sig: SigOf | None = None,
+    neighbour_floor_db: float | None = None,
+) -> Climb:
     """The ladder within the profile's limits; a fixed intensity is a ladder of one rung."""
     target = ReadabilityTarget(mean=profile.readable, quietest_fifth=profile.readable_quietest)
     limits = replace(
         HarmLimits(), floor_drop_db=profile.floor_drop_db, pumping_db=profile.pumping_db
     )
+
+    def climbed(rungs_db: Sequence[float]) -> Climb:
+        return climb(
+            spectra,
+            target,
+            limits,
+            rungs_db=rungs_db,
+            neighbour_floor_db=neighbour_floor_db,
+            sig_of=sig,
+            sig_source="" if sig is None else sig_source(),
+        )
+
     if profile.intensity_db is not None:
-        return climb(spectra, target, limits, rungs_db=(profile.intensity_db,))
+        return climbed((profile.intensity_db,))
     least_db = min(profile.min_intensity_db, profile.max_intensity_db)
     rungs_db = [r for r in RUNGS_DB if least_db < r <= profile.max_intensity_db]
-    found = climb(spectra, target, limits, rungs_db=(least_db, *rungs_db))
+    found = climbed((least_db, *rungs_db))
     if found.chosen.harm.passed:
         return found
     # Even the least that the profile asks for harms here: then less than that.
     lower_db = [r for r in RUNGS_DB if r < least_db]
-    return climb(spectra, target, limits, rungs_db=lower_db) if lower_db else found
+    return climbed(lower_db) if lower_db else found
 
 
 def _untouched(spectra: WindowSpectra) -> float:

@@ -16,14 +16,14 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from nlecompanion.diagnosis.diagnose import window_within
 from nlecompanion.diagnosis.levels import HOP_S, LevelMeter
-from nlecompanion.diagnosis.moments import ENOUGH_SPEECH_S, Moment, Track, moments, windows_in
+from nlecompanion.diagnosis.moments import ENOUGH_SPEECH_S, Moment, moments
 from nlecompanion.diagnosis.speech import FRAME_S, SpeechMeter, clip_spans, speech_spans
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.contract import Engine
 from nlecompanion.media.extract import read_region
 from nlecompanion.model import Region, Samples, Span, Split, Use
+from nlecompanion.work.survey import Survey, survey
 
 #: Sound that is split before a window is chosen. A loud background hides the hardest moments from
 #: the detector: with a dozen windows the worst tenth was found in three of eight made timelines of
@@ -37,15 +37,6 @@ _RESIDUE_DB = -25.0
 _SURE = 0.7
 #: Two cores: one decodes while the other listens.
 _READERS = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Survey:
-    """One region as its mixture is heard, and its windows, the hardest first."""
-
-    region: Region
-    track: Track
-    ranked: tuple[Moment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +93,26 @@ def find_hardest(
     for surveyed, windows in candidates(surveys):
         tick("Looking for the hardest moment")
         found += [Hardest(surveyed.region, m) for m in scout(surveyed, windows, engine)]
+    return hardest_first(found)
+
+
+def hardest_first(found: Sequence[Hardest]) -> tuple[Hardest, ...]:
+    """Scouted windows in order; without those in which nobody speaks."""
     # A window's own region and place settle what hardness leaves open.
-    found.sort(
+    ranked = sorted(
+        found,
         key=lambda h: (
-            h.moment.speech_s < ENOUGH_SPEECH_S,
+            h.moment.doubtful,
             -h.moment.hardness,
             h.region.id,
             h.moment.span.start_s,
-        )
+        ),
     )
-    return tuple(h for h in found if h.moment.speech_s > 0)
+    return tuple(h for h in ranked if h.moment.speech_s > 0)
 
 
-def survey(region: Region) -> Survey:
-    """One pass over the region's sound as recorded."""
-    speech, levels = SpeechMeter(region.rate_hz), LevelMeter(region.rate_hz)
-    for block in read_region(
-        region.media, region.channels, region.rate_hz, region.start_sample, region.end_sample
-    ):
-        speech.push(block)
-        levels.push(block)
-    length_s = Fraction(region.length_samples, region.rate_hz)
-    probabilities = speech.finish()
-    track = Track(speech_spans(probabilities, length_s), probabilities, levels.finish())
-    windows = windows_in(window_within(use, region) for use in region.uses)
-    return Survey(region, track, moments(track, windows))
-
-
+#: As they travel between processes.
+Moments = tuple[Moment, ...]
 _Entry = tuple[int, Survey, Moment]
 
 
@@ -174,7 +158,7 @@ def _in_turn(most: Sequence[_Entry], some: Sequence[_Entry], every: int) -> Iter
 
 def _shared_s(window: Span, kept: Sequence[Span]) -> Fraction:
     """How much of a window lies in kept ones; neighbours overlap by half."""
-    return sum((part.duration_s for part in joined(clip_spans(kept, window))), Fraction(0))
+    return sum((part.duration_s for part in clip_spans(joined(kept), window)), Fraction(0))
 
 
 def _power(surveyed: Survey, moment: Moment) -> float:
@@ -275,7 +259,9 @@ class _Mono:
         """The next samples; the splitter asks for each once, in order."""
         parts, missing = [self._held], end - start - len(self._held)
         while missing > 0:
-            block = next(self._blocks).mean(axis=1, keepdims=True, dtype=np.float32)
+            block = next(self._blocks)
+            # A product is many times faster than a mean over so short an axis.
+            block = block @ np.full((block.shape[1], 1), 1 / block.shape[1], np.float32)
             parts.append(block)
             missing -= len(block)
         whole = np.concatenate(parts)

@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from nlecompanion.diagnosis.diagnose import RegionMeasures, window_of
+from nlecompanion.diagnosis.diagnose import RegionMeasures, speech_in, window_of
 from nlecompanion.diagnosis.findings import Findings, MixtureMeters, SplitMeters, gather
 from nlecompanion.diagnosis.levels import LevelMeter
 from nlecompanion.diagnosis.loudness import LoudnessMeter
-from nlecompanion.diagnosis.speech import SpeechMeter, clip_spans, speech_spans
+from nlecompanion.diagnosis.speech import FRAME_S, SpeechMeter, clip_spans, speech_spans
 from nlecompanion.engines.blocks import Read as BlockRead
 from nlecompanion.engines.blocks import split_blocks
 from nlecompanion.engines.contract import Engine
@@ -26,27 +26,28 @@ from nlecompanion.treatment.hum_lines import HumLineMeter
 from nlecompanion.treatment.voice_bands import VoiceBandMeter, VoiceBands
 from nlecompanion.work.target import BLOCK_SAMPLES, Tick, layout_of
 
+#: Mean probability of a stretch of the voice estimate that is surely speech: what a split makes of
+#: music and of crowds gets less.
+_SURE = 0.65
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """All that is known of a region once it is split.
 
+    `speech`: where somebody speaks, in the voice estimate for uses in which the mixture hides it;
     `probabilities`: the speech detector's on the mixture, one every 32 ms; `loudness`: K-weighted
     powers of the mixture, one every 100 ms; `hum`: lines of mains hum in it; `voice_bands`: the
     voice estimate's levels.
     """
 
     measures: RegionMeasures
+    speech: tuple[Span, ...]
     probabilities: NDArray[np.float32]
     loudness: NDArray[np.float64]
     findings: Findings
     hum: HumLines
     voice_bands: VoiceBands
-
-    @property
-    def speech(self) -> tuple[Span, ...]:
-        """Where somebody speaks; in the voice estimate where the mixture hides all of it."""
-        return self.measures.speech or self.measures.voice_speech or ()
 
 
 class _Extraction:
@@ -94,11 +95,12 @@ def extract_and_split(
         voice_powers=estimates.voice.finish(),
         background_powers=estimates.background.finish(),
     )
-    measures = replace(measures, voice_speech=_hidden_speech(region, measures, voice))
-    speech = measures.speech or measures.voice_speech or ()
+    measures = _with_hidden_speech(region, measures, voice)
+    speech = speech_in(region, measures)
     findings = gather(heard.mixture, estimates.meters, speech)
     return Measured(
         measures=measures,
+        speech=speech,
         probabilities=probabilities,
         loudness=heard.loudness.finish(),
         findings=findings,
@@ -166,17 +168,27 @@ def _split_into(
     return estimates
 
 
-def _hidden_speech(
+def _with_hidden_speech(
     region: Region, measures: RegionMeasures, voice: ScratchAudio
-) -> tuple[Span, ...] | None:
-    """Speech in the voice estimate, where the mixture hides that of some use; else None."""
+) -> RegionMeasures:
+    """The measures with the voice estimate's speech, where the mixture hides that of some use."""
     if all(clip_spans(measures.speech, window_of(use, region)) for use in region.uses):
-        return None
-    speech = SpeechMeter(region.rate_hz)
+        return measures
+    meter = SpeechMeter(region.rate_hz)
     for position in range(0, region.length_samples, BLOCK_SAMPLES):
         count = min(BLOCK_SAMPLES, region.length_samples - position)
-        speech.push(voice.read(position, count))
-    return speech_spans(speech.finish(), _length_s(region))
+        meter.push(voice.read(position, count))
+    probabilities = meter.finish()
+    spans = speech_spans(probabilities, _length_s(region))
+    sure = tuple(span for span in spans if _is_sure(span, probabilities))
+    hints = tuple(span for span in spans if span not in sure)
+    return replace(measures, voice_speech=sure, voice_hints=hints)
+
+
+def _is_sure(span: Span, probabilities: NDArray[np.float32]) -> bool:
+    first = int(span.start_s / FRAME_S)
+    end = max(first + 1, int(span.end_s / FRAME_S))
+    return float(probabilities[first:end].mean()) >= _SURE
 
 
 def _length_s(region: Region) -> Fraction:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,22 +14,30 @@ from nlecompanion.delivery.receipt import record_timecode
 from nlecompanion.delivery.staging import disk_errors
 from nlecompanion.diagnosis.levels import LevelMeter, level_db
 from nlecompanion.diagnosis.loudness import LoudnessMeter, loudness_hops, loudness_lufs
-from nlecompanion.errors import EngineError, MediaError, ProgramFailed
 from nlecompanion.media.broadcast_wav import BroadcastWavWriter
 from nlecompanion.media.extract import read_region
 from nlecompanion.model import Region, Ruling, Samples, Span, TimelineFacts, Use, UseReport
 from nlecompanion.settings import Profile
+from nlecompanion.treatment.tone_finding import ToneKey
 from nlecompanion.units import gain_from_db
-from nlecompanion.work import Tools, work_region
+from nlecompanion.wire import Json, from_json, to_json
 from nlecompanion.work.decide import SLACK
-from nlecompanion.work.hardest import Hardest, find_hardest
-from nlecompanion.work.regions import Progress, Watcher
-from nlecompanion.work.target import Target
+from nlecompanion.work.hardest import Hardest, Moments, candidates, hardest_first
+from nlecompanion.work.places import place_of
+from nlecompanion.work.pool import Request
+from nlecompanion.work.regions import Assignment
+from nlecompanion.work.survey import Listened, Survey
+from nlecompanion.work.survey_all import ToneFile, bare, seconds_of
+from nlecompanion.work.task import TaskOutcome, bound
+from nlecompanion.work.task_digest import EngineId, sha256_of_json, stretch_digest
+from nlecompanion.work.tasks_bench import Bench, Piece
+from nlecompanion.work.worker_jobs import Done
 
 #: Before and after are brought to the same loudness, this closely.
 MATCHED_LU = 0.2
 #: A shorter job is worked on as fast as its hardest moment is found.
 WORTH_PREVIEW_S = 60
+Spans = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +62,29 @@ class Preview:
         return (str(self.report.left_alone),)
 
 
-def preview_window(hardest: Hardest, tools: Tools, profile: Profile, folder: Path) -> Preview:
-    """Treats one window; `folder` gets `after.wav`, and nothing else stays in it.
+def preview_window(
+    hardest: Hardest, bench: Bench, tone: ToneFile, profile: Profile, folder: Path
+) -> Preview | None:
+    """Treats one window; `folder` gets `after.wav`, unless nothing was to be treated.
+
+    None where it cannot be worked on: its region will say why.
 
     Raises:
-        MediaError, EngineError, ProgramFailed, NoSpace, NotWritable: it cannot be done.
+        EngineError, NoSpace, NotWritable: nothing can be worked on.
     """
     region = hardest.as_region()
-    scratch = folder / ".scratch"
-    with disk_errors(folder):
-        scratch.mkdir()
-    try:
-        target = Target(folder / "after.wav", folder / "after.wav", scratch)
-        outcome = work_region(region, tools, profile, target, lambda _: None)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    piece = Assignment(region, profile, (True, True), tone).piece(bench, "preview")
+    answer = next(iter(bench.answers([piece], lambda *_: None)))
+    if not isinstance(answer, Done):
+        return None
+    told = from_json(answer.values["outcome"], TaskOutcome)
+    if told.failed:
+        return None
+    final = folder / "after.wav"
+    if told.sound_sha256 is not None and piece.sound is not None:
+        with disk_errors(folder):
+            piece.sound.rename(final)
+    outcome = bound(told, region, final, None)
     report = outcome.reports[0]
     use = report.use
     return Preview(
@@ -159,25 +174,55 @@ def _write(path: Path, sound: Samples, region: Region) -> None:
 
 
 def foresee(
-    regions: Sequence[Region], tools: Tools, profile: Profile, folder: Path, watcher: Watcher
+    surveys: Sequence[Survey | None],
+    bench: Bench,
+    tones: Mapping[ToneKey, ToneFile],
+    profile_of: Callable[[Region], Profile],
+    say: Callable[[str], None],
 ) -> Preview | None:
     """The preview that comes before every run; None where it could tell nothing.
 
     A job that is hardly longer than a preview is not previewed. A region that cannot be read or
     split says so when it is worked on.
     """
-    if sum(region.length_samples / region.rate_hz for region in regions) < WORTH_PREVIEW_S:
+    known = [surveyed for surveyed in surveys if surveyed is not None]
+    if sum(seconds_of(s.region) for s in known) < WORTH_PREVIEW_S:
         return None
-    room = folder / ".preview"
-    with disk_errors(folder):
-        room.mkdir()
-    try:
-        found = find_hardest(regions, tools.main, lambda what: watcher(Progress(0, 1, what)))
-        return preview_window(found[0], tools, profile, room) if found else None
-    except (MediaError, EngineError, ProgramFailed):
+    found = find_scouted(known, bench, say)
+    if not found:
         return None
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+    region = found[0].region
+    return preview_window(found[0], bench, tones[place_of(region)], profile_of(region), bench.room)
+
+
+def find_scouted(
+    surveys: Sequence[Survey], bench: Bench, say: Callable[[str], None]
+) -> tuple[Hardest, ...]:
+    """As `hardest.find_hardest`, by whoever works at the bench."""
+    chosen = candidates(surveys)
+    pieces = [_scouting(surveyed, windows, bench) for surveyed, windows in chosen]
+    what = "Looking for the hardest moment"
+    say(what)
+    found = []
+    answers = bench.answers(pieces, lambda *_: say(what))
+    for (surveyed, _), answer in zip(chosen, answers, strict=True):
+        if isinstance(answer, Done) and "moments" in answer.values:
+            moments = from_json(answer.values["moments"], Moments)
+            found += [Hardest(surveyed.region, moment) for moment in moments]
+    return hardest_first(found)
+
+
+def _scouting(surveyed: Survey, windows: tuple[Span, ...], bench: Bench) -> Piece:
+    region, track = surveyed.region, surveyed.track
+    spans = to_json(windows, Spans)
+    engine = to_json(bench.main, EngineId)
+
+    def values() -> dict[str, Json]:
+        heard = to_json(Listened(track.probabilities, track.powers), Listened)
+        return {"region": bare(region), "heard": heard, "windows": spans, "engine": engine}
+
+    request = Request("scout", values, float(sum(window.duration_s for window in windows)))
+    return Piece(request, lambda: sha256_of_json(["scout", stretch_digest(region), spans, engine]))
 
 
 def preview_receipt(preview: Preview, facts: TimelineFacts) -> dict[str, Any]:

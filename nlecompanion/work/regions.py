@@ -1,9 +1,11 @@
-"""All regions of a job, one after another; one bad clip does not sink the others."""
+"""All regions of a job, whoever works on them; one bad clip does not sink the others.
+
+What comes of a region is taken in the regions' order, so that names, losses and receipts are the
+same with any number of workers.
+"""
 
 from __future__ import annotations
 
-import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -11,14 +13,6 @@ from typing import Any
 
 from nlecompanion.delivery.names import safe_stem, unique_name
 from nlecompanion.delivery.staging import disk_errors
-from nlecompanion.errors import (
-    Interrupted,
-    MediaError,
-    NleCompanionError,
-    NoSpace,
-    NotWritable,
-)
-from nlecompanion.media.find import why
 from nlecompanion.model import (
     CleanedClip,
     LeftAlone,
@@ -35,10 +29,23 @@ from nlecompanion.timeline.conform import cleaned_clip
 from nlecompanion.treatment.edges import joined_ends
 from nlecompanion.treatment.room_tone import RoomTonePlan
 from nlecompanion.treatment.tone_finding import ToneKey
-from nlecompanion.work import Tools, work_region
+from nlecompanion.wire import from_json
+from nlecompanion.work.places import place_of
+from nlecompanion.work.pool import Answer, Request
+from nlecompanion.work.survey_all import ToneFile, seconds_of
 from nlecompanion.work.target import RegionOutcome, Target
+from nlecompanion.work.task import (
+    RegionTask,
+    TaskOutcome,
+    anonymous,
+    bound,
+    failed_outcome,
+    task_to_json,
+)
+from nlecompanion.work.task_digest import program_digest
+from nlecompanion.work.tasks_bench import Bench, Piece
+from nlecompanion.work.worker_jobs import Done
 
-_log = logging.getLogger(__name__)
 CLIPS_FOLDER = "clips"
 _SCRATCH_FOLDER = ".scratch"
 
@@ -74,6 +81,7 @@ class Worked:
 
     `clips` play in place of their originals, `offers` lie beside them, switched off. `tones` are
     the room tones by place, with the clip that first needed each. `accounts` are by region id.
+    `accepted` are uses whose best effort shall play whatever was judged.
     """
 
     clips: dict[str, CleanedClip] = field(default_factory=dict)
@@ -83,6 +91,7 @@ class Worked:
     tones: dict[ToneKey, tuple[RoomTonePlan, CleanedClip]] = field(default_factory=dict)
     accounts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    accepted: frozenset[str] = frozenset()
 
     def take(self, region: Region, outcome: RegionOutcome, name: str) -> None:
         """Adds what became of one region."""
@@ -100,6 +109,8 @@ class Worked:
             if report.left_alone is not None:
                 continue
             clip = cleaned_clip(report.use, region, outcome.cleaned)
+            if report.use.id in self.accepted:
+                report = _accepted(report)
             if report.verdict is not None and report.verdict.ruling is Ruling.UNFIXABLE:
                 self.offers[report.use.id] = clip
                 self.reports[report.use.id] = replace(report, offered_file=file)
@@ -110,70 +121,131 @@ class Worked:
                 self.tones.setdefault(outcome.tone[0], (outcome.tone[1], clip))
 
 
-def work_regions(
+def _accepted(report: UseReport) -> UseReport:
+    """The editor has heard what was judged beyond saving, and takes it."""
+    verdict = report.verdict
+    if verdict is None or verdict.ruling is not Ruling.UNFIXABLE:
+        return report
+    reasons = ("accepted by the editor", *verdict.reasons)
+    return replace(report, verdict=replace(verdict, ruling=Ruling.DELIVER, reasons=reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A region and how it is to be treated."""
+
+    region: Region
+    profile: Profile
+    joined: tuple[bool, bool]
+    tone: ToneFile
+    neighbour_floor_db: float | None = None
+
+    def task(self, bench: Bench) -> RegionTask:
+        """As workers get it."""
+        return RegionTask(
+            region=anonymous(self.region),
+            profile=self.profile,
+            main=bench.main,
+            light=bench.light,
+            tone=self.tone.sha256,
+            joined=self.joined,
+            program=program_digest(),
+            neighbour_floor_db=self.neighbour_floor_db,
+        )
+
+    def piece(self, bench: Bench, name: str) -> Piece:
+        """As it is handed out; its files in the bench's room are called by `name`."""
+        task, sound = self.task(bench), bench.room / f"{name}.wav"
+        values = {
+            "task": task_to_json(task),
+            "tone": str(self.tone.path),
+            "sound": str(sound),
+            "scratch": str(bench.room / f"{name}{_SCRATCH_FOLDER}"),
+        }
+        request = Request("region", lambda: values, seconds_of(self.region))
+        return Piece(request, task.digest, sound)
+
+
+def assignments(
     regions: Sequence[Region],
     uses: Sequence[Use],
-    tools: Tools,
-    profile: Profile,
+    tones: Mapping[ToneKey, ToneFile],
+    profile_of: Callable[[Region], Profile],
+    floors_db: Mapping[str, float],
+) -> list[Assignment]:
+    """What is to be done with each region; `uses` are all of the timeline's.
+
+    `floors_db` are those of the clips beside each region, by its id (`neighbours`).
+    """
+    return [
+        Assignment(
+            region,
+            profile_of(region),
+            joined_ends(region, uses),
+            tones[place_of(region)],
+            floors_db.get(region.id),
+        )
+        for region in regions
+    ]
+
+
+def work_regions(
+    jobs: Sequence[Assignment],
+    bench: Bench,
     place: Place,
     watcher: Watcher,
+    accepted: frozenset[str] = frozenset(),
 ) -> Worked:
     """Works on every region; cleaned files are written below the place's `clips`.
 
-    `uses` are all of the timeline's.
+    `accepted` are uses whose best effort plays whatever is judged.
 
     Raises:
         NoSpace, NotWritable: nothing can be delivered.
+        EngineError: the engine cannot run.
         Interrupted: the watcher raised it.
     """
-    worked = Worked()
-    meter = _Meter(watcher, float(sum(r.length_samples / r.rate_hz for r in regions)))
+    worked = Worked(accepted=accepted)
     with disk_errors(place.folder):
         (place.folder / CLIPS_FOLDER).mkdir()
-    for region in regions:
-        stem = f"{safe_stem(region.media.path.stem)}{CLEANED_ENDING}"
-        name = unique_name(stem, ".wav", worked.names)
-        target = replace(place.target(name), joined=joined_ends(region, uses))
-        worked.take(region, _work_one(region, tools, profile, target, meter), name)
+    meter = _Meter(watcher, [job.region for job in jobs])
+    pieces = [job.piece(bench, f"region-{number}") for number, job in enumerate(jobs)]
+    for job, piece, answer in zip(jobs, pieces, bench.answers(pieces, meter.add), strict=True):
+        name = unique_name(_stem(job.region), ".wav", worked.names)
+        target = place.target(name)
+        outcome = _outcome(job, answer)
+        if outcome.sound_sha256 is not None and piece.sound is not None:
+            with disk_errors(place.folder):
+                piece.sound.rename(target.staged)
+        if outcome.smaller:
+            worked.losses.append(Loss(name, "the memory ran out; split in smaller blocks"))
+        tone = job.tone.read() if outcome.has_tone else None
+        worked.take(job.region, bound(outcome, job.region, target.final, tone), name)
     return worked
+
+
+def _stem(region: Region) -> str:
+    return f"{safe_stem(region.media.path.stem)}{CLEANED_ENDING}"
+
+
+def _outcome(job: Assignment, answer: Answer) -> TaskOutcome:
+    if isinstance(answer, Done):
+        return from_json(answer.values["outcome"], TaskOutcome)
+    windows = len(anonymous(job.region).uses)
+    return failed_outcome(windows, LeftAlone(Reason.FAILED, f"{answer.line}. Please report this."))
 
 
 class _Meter:
     """Adds up the seconds that the regions report, for one watcher."""
 
-    def __init__(self, watcher: Watcher, total_s: float) -> None:
+    def __init__(self, watcher: Watcher, regions: Sequence[Region]) -> None:
         self._watcher = watcher
-        self._total_s = total_s
-        self._done_s = 0.0
+        self._names = [_stem(region) for region in regions]
+        self._lengths_s = [seconds_of(region) for region in regions]
+        self._done_s = [0.0] * len(regions)
 
-    def add(self, seconds: float, what: str) -> None:
-        self._done_s += seconds
-        self._watcher(Progress(self._done_s, self._total_s, what))
-
-
-def _work_one(
-    region: Region, tools: Tools, profile: Profile, target: Target, meter: _Meter
-) -> RegionOutcome:
-    """One region; what goes wrong with it is said in its uses' reports."""
-    name = target.final.name
-    try:
-        with disk_errors(target.scratch_folder.parent):
-            target.scratch_folder.mkdir()
-        return work_region(region, tools, profile, target, lambda s: meter.add(s, name))
-    except (NoSpace, NotWritable, Interrupted):
-        raise
-    except Exception as error:  # one bad clip does not sink the others
-        _log.exception("region %s of %s failed", region.id, region.media.path)
-        target.staged.unlink(missing_ok=True)
-        reports = tuple(UseReport(use, _failure(error)) for use in region.uses)
-        return RegionOutcome(reports, None)
-    finally:
-        shutil.rmtree(target.scratch_folder, ignore_errors=True)
-
-
-def _failure(error: Exception) -> LeftAlone:
-    if isinstance(error, MediaError):
-        return why(error)
-    if isinstance(error, NleCompanionError):
-        return LeftAlone(Reason.FAILED, str(error))
-    return LeftAlone(Reason.FAILED, f"{type(error).__name__}: {error}. Please report this.")
+    def add(self, number: int, seconds: float) -> None:
+        """Region `number` is so much further; a second try tells nothing new."""
+        done_s = self._done_s[number] + seconds
+        self._done_s[number] = min(done_s, self._lengths_s[number])
+        self._watcher(Progress(sum(self._done_s), sum(self._lengths_s), self._names[number]))

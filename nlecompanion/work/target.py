@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,13 +22,15 @@ Tick = Callable[[float], None]
 class Target:
     """Where a region's cleaned file is written now, and where the editor will find it.
 
-    `joined` says of its first and last sound whether another clip stands right next to it.
+    `joined` says of its first and last sound whether another clip stands right next to it,
+    `neighbour_floor_db` how high the floor of the clips beside it lies (`neighbours`).
     """
 
     staged: Path
     final: PurePath
     scratch_folder: Path
     joined: tuple[bool, bool] = (True, True)
+    neighbour_floor_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,19 @@ class RegionOutcome:
     clipped_samples: int = 0
     tone: tuple[ToneKey, RoomTonePlan] | None = None
     account: Mapping[str, Any] | None = None
+
+
+def cleaned_media(region: Region, final: PurePath) -> CleanedMedia:
+    """A region's cleaned file, as it will lie at `final`."""
+    return CleanedMedia(
+        id=region.id,
+        path=final,
+        rate_hz=region.rate_hz,
+        channels=len(region.channels),
+        length_samples=region.length_samples,
+        start_s=region.media_start_s + Fraction(region.start_sample, region.rate_hz),
+        frame_rate=region.frame_rate,
+    )
 
 
 def layout_of(region: Region) -> str:

@@ -37,7 +37,7 @@ def write_tone_clips(
         span = _span(beside, length_s, timeline.end_s, rate)
         rate_hz = beside.media.rate_hz
         samples = round(span.duration_s * rate_hz)
-        blocks = plan.clip(key.media, samples) if samples else None
+        blocks = plan.clip(samples) if samples else None
         if blocks is None:
             continue
         name = unique_name(f"{safe_stem(PurePath(key.media).stem)}{_ENDING}", ".wav", names)

@@ -31,14 +31,14 @@ class InRoom:
         return (self.early + self.late).astype(np.float32)[:, None]
 
 
-def resampled(path: str) -> Mono:
-    """A file's first channel at 48 kHz."""
+def resampled(path: str, channel: int = 0) -> Mono:
+    """One channel of a file at 48 kHz."""
     from scipy.signal import resample_poly
 
     samples, rate_hz = read_sound(shared(path))
     divisor = math.gcd(rate_hz, RATE_HZ)
-    channel = samples[:, 0].astype(np.float64)
-    return np.asarray(resample_poly(channel, RATE_HZ // divisor, rate_hz // divisor))
+    sound = samples[:, channel].astype(np.float64)
+    return np.asarray(resample_poly(sound, RATE_HZ // divisor, rate_hz // divisor))
 
 
 def room(name: str) -> Mono:
@@ -46,6 +46,22 @@ def room(name: str) -> Mono:
     response = resampled(f"audio/rir/{name}.flac")
     direct = int(np.argmax(response**2 > 0.01 * np.max(response**2)))
     return response[max(0, direct - LEAD_SAMPLES) :]
+
+
+def both_microphones(name: str) -> tuple[Mono, Mono]:
+    """The same from the first two channels of a file, in time with each other."""
+    both = [resampled(f"audio/rir/{name}.flac", channel) for channel in (0, 1)]
+    power = both[0] ** 2 + both[1] ** 2
+    start = max(0, int(np.argmax(power > 0.01 * power.max())) - LEAD_SAMPLES)
+    return both[0][start:], both[1][start:]
+
+
+def t60_s(response: Mono) -> float:
+    """From the fall of the backward-integrated energy, -5 to -25 dB (ISO 3382-2, T20)."""
+    energy = np.cumsum(response[::-1] ** 2)[::-1]
+    fallen_db = 10 * np.log10(np.maximum(energy / energy[0], 1e-14))
+    start, end = (int(np.argmax(fallen_db < level)) for level in (-5, -25))
+    return 3 * (end - start) / RATE_HZ
 
 
 def c50_db(response: Mono) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from nlecompanion.engines.dsp import FACTORY as DSP
 from nlecompanion.engines.passthrough import FACTORY as PASSTHROUGH
 from nlecompanion.model import Ruling, Samples
 from nlecompanion.settings import Profile
+from nlecompanion.wire import from_json, to_json
 from nlecompanion.work import RegionOutcome, Target, Tools, work_region
 from nlecompanion.work.hardest import find_hardest
+from nlecompanion.work.task import TaskOutcome, outcome_of
 
 RATE_HZ = 48_000
 
@@ -69,6 +72,8 @@ def test_every_sound_ends_in_a_decision_with_reasons(
 ) -> None:
     sound = SOUNDS[name]()
     outcome = worked(sound, tmp_path, ENGINES[engine].create())
+    told = to_json(outcome_of(outcome, None), TaskOutcome)
+    from_json(json.loads(json.dumps(told, allow_nan=False)), TaskOutcome)
     (report,) = outcome.reports
     if report.left_alone is not None:
         assert report.left_alone.detail

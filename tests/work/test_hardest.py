@@ -19,7 +19,8 @@ from nlecompanion.diagnosis.moments import Moment, Track
 from nlecompanion.engines.contract import Geometry
 from nlecompanion.engines.passthrough import Passthrough
 from nlecompanion.model import Region, Samples, Span, Take
-from nlecompanion.work.hardest import Survey, candidates, find_hardest, joined, survey
+from nlecompanion.work.hardest import candidates, find_hardest, joined
+from nlecompanion.work.survey import Survey, survey
 
 
 def span(start_s: float, duration_s: float = 8) -> Span:
