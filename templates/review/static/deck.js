@@ -12,9 +12,14 @@ import { PIECE } from "./wav.js";
 
 const AHEAD_S = 2.5;
 const PUMP_MS = 100;
-const START_S = 0.03;
+/** From the word to the sound: as short as the machine is quick enough for. */
+const LEAD_S = 0.04;
+const MOST_LEAD_S = 0.6;
 /** Less sound than this before the needle: it would run dry before the next look. */
-const DRY_S = 0.02;
+const DRY_S = 0.05;
+
+/** @type {Side[]} */
+const SIDES = ["a", "b"];
 
 /** @type {AudioContext|null} */
 let context = null;
@@ -48,6 +53,9 @@ export class Deck extends EventTarget {
     this.origin = { frame: 0, time_s: 0 };
     this.tries = 0;
     this.timer = 0;
+    this.lead_s = LEAD_S;
+    /** Whether what was started is heard: it began in time. */
+    this.heard = false;
   }
 
   get playing() {
@@ -56,7 +64,7 @@ export class Deck extends EventTarget {
 
   /** The sample that is heard now, or would be. */
   get position() {
-    if (!this.tracks || !context) return this.at;
+    if (!this.tracks || !context || !this.heard) return this.at;
     return this.after(Math.max(0, (context.currentTime - this.origin.time_s) * this.shape.rate_hz));
   }
 
@@ -103,17 +111,23 @@ export class Deck extends EventTarget {
 
   /** @param {AudioContext} here */
   start(here) {
-    const time_s = here.currentTime + START_S;
+    const time_s = here.currentTime + this.lead_s;
     this.origin = { frame: Math.round(this.at), time_s };
     /** @param {Side} side @returns {Track} */
     const track = (side) => {
-      const lane = this.lane(side, this.loudness(side));
+      const lane = this.lane(side, 0);
       lane.out.connect(speakers(here, this.shape.channels));
       return { lane, frame: this.origin.frame, time_s, over: false };
     };
+    this.heard = false;
     this.tracks = { a: track("a"), b: track("b") };
+    const { tracks } = this;
     this.timer = setInterval(() => this.pump(), PUMP_MS);
     this.pump();
+    // Not heard before it is sure that all parts begin together.
+    if (tracks !== this.tracks) return;
+    for (const side of SIDES) tracks[side].lane.out.gain.setValueAtTime(this.loudness(side), time_s);
+    this.heard = true;
     this.changed();
   }
 
@@ -128,10 +142,11 @@ export class Deck extends EventTarget {
     const tracks = [this.tracks.a, this.tracks.b];
     for (const track of tracks) {
       while (!track.over && track.time_s < context.currentTime + AHEAD_S) {
-        if (!this.next(track)) {
-          if (track.time_s < context.currentTime + DRY_S) return this.wait();
-          break;
-        }
+        const begin_s = track.time_s;
+        const there = this.next(track);
+        // Parts that are begun late are begun one after another, and out of step.
+        if (there ? context.currentTime >= begin_s : begin_s < context.currentTime + DRY_S) return this.wait();
+        if (!there) break;
       }
     }
     const end_s = Math.max(...tracks.map((track) => track.time_s));
@@ -172,8 +187,9 @@ export class Deck extends EventTarget {
     return { from, count: frame - from, next: from === loop?.from ? loop.to : from };
   }
 
-  /** The sound has not come yet: stands still, and goes on from here when it has. */
+  /** The sound has not come yet, or too late: stands still, and goes on from here when it has. */
   wait() {
+    this.lead_s = Math.min(2 * this.lead_s, MOST_LEAD_S);
     this.play(this.step);
   }
 
@@ -230,7 +246,7 @@ export class Deck extends EventTarget {
 
   fade() {
     if (!this.tracks || !context) return;
-    for (const side of /** @type {Side[]} */ (["a", "b"])) ramp(this.tracks[side].lane.out.gain, this.loudness(side), context.currentTime);
+    for (const side of SIDES) ramp(this.tracks[side].lane.out.gain, this.loudness(side), context.currentTime);
   }
 
   /** Another recipe for a side, from now on. @param {Side} side @param {Recipe} recipe */
@@ -248,9 +264,9 @@ export class Deck extends EventTarget {
   /** Lets another lane take over, in step, when its sound has come. @param {Side} side @param {Recipe} recipe */
   async replace(side, recipe) {
     const { tries } = this;
-    const lane = this.lane(side, 0);
     while (tries === this.tries && this.recipes[side] === recipe && this.tracks && context) {
-      const steps = Math.max(0, Math.ceil((context.currentTime + START_S - this.origin.time_s) * this.shape.rate_hz));
+      const lane = this.lane(side, 0);
+      const steps = Math.max(0, Math.ceil((context.currentTime + this.lead_s - this.origin.time_s) * this.shape.rate_hz));
       const track = { lane, frame: this.after(steps), time_s: this.origin.time_s + steps / this.shape.rate_hz, over: false };
       const cut = this.cut(track.frame);
       if (cut && !lane.ready(cut.from)) {
@@ -258,10 +274,17 @@ export class Deck extends EventTarget {
         continue;
       }
       lane.out.connect(speakers(context, this.shape.channels));
-      this.tracks[side].lane.end(track.time_s);
+      const { time_s } = track;
+      this.next(track);
+      if (context.currentTime >= time_s) {
+        lane.end(context.currentTime);
+        this.lead_s = Math.min(2 * this.lead_s, MOST_LEAD_S);
+        continue;
+      }
+      this.tracks[side].lane.end(time_s);
       this.tracks[side] = track;
-      lane.out.gain.setValueAtTime(0, track.time_s);
-      lane.out.gain.linearRampToValueAtTime(this.loudness(side), track.time_s + RAMP_S);
+      lane.out.gain.setValueAtTime(0, time_s);
+      lane.out.gain.linearRampToValueAtTime(this.loudness(side), time_s + RAMP_S);
       return this.pump();
     }
   }

@@ -21,7 +21,7 @@ Stems = dict[str, Any]
 
 @pytest.fixture
 def tapped(browser: Any, opened: Callable[..., Any], delivery_path: str, delivery: Delivery) -> Any:
-    """The first clip's player, and what it plays noted down."""
+    """The first clip's player, its sound at hand, and what it plays noted down."""
     context = browser.new_context(bypass_csp=True)
     tap(context)
     page = opened(f"{delivery_path}#clip={delivery.uses[0].use.id}", context=context)
@@ -60,13 +60,23 @@ def sequence(played: Any, one: Any, other: Any) -> str:
         window = played[at : at + WINDOW]
         errors = [level_db(window - sound[at : at + WINDOW]) for sound in (one, other)]
         letters.append("?" if min(errors) > -90 else "ab"[int(np.argmin(errors))])
-    return "".join(letters)
+    found = "".join(letters)
+    # The sound may be let in some milliseconds after its start.
+    assert len(found) - len(found.lstrip("?")) <= 8
+    return found.lstrip("?")
 
 
 def since_start(page: Any, stems: Stems) -> tuple[Any, int]:
-    """What was played from the first start on, and the sample that it began with."""
+    """What was played from the first sound on, and the sample that it began with.
+
+    A start that came too late for this machine is silent, and another one follows.
+    """
     told = heard(page)
-    begin = round(starts_s(page)[0] * stems["rate_hz"]) - told.first
+    begins = sorted({round(when * stems["rate_hz"]) for when in starts_s(page)})
+    sounding = told.first + int(np.flatnonzero(told.samples.any(axis=1))[0])
+    early = [begin for begin in begins if begin <= sounding + 128]
+    assert early, f"sound at {sounding}, told to start at {begins[:4]}"
+    begin = max(early) - told.first
     return told.samples[begin:], round(stems["moment"]["start_s"] * stems["rate_hz"])
 
 
@@ -102,15 +112,15 @@ def test_what_is_mixed_here_is_what_was_delivered(
 def test_switching_has_no_gap_and_stays_at_the_place(
     tapped: Any, served: Review, delivery: Delivery, delivery_path: str
 ) -> None:
+    rung, rungs = current(stems := stems_of(served, delivery_path, delivery))
+    original, treated = mixed(tapped, stems, None), mixed(tapped, stems, rungs[rung])
     tapped.keyboard.press("Space")
     runs_on(tapped, 0.4)
     tapped.keyboard.press("a")
     runs_on(tapped, 0.4)
     tapped.keyboard.press("x")
     runs_on(tapped, 0.3)
-    played, at = since_start(tapped, stems := stems_of(served, delivery_path, delivery))
-    rung, rungs = current(stems)
-    original, treated = mixed(tapped, stems, None), mixed(tapped, stems, rungs[rung])
+    played, at = since_start(tapped, stems)
     found = sequence(played, original[at:], treated[at:])
     assert found.strip("b").strip("?").strip("a") == ""
     assert found.startswith("bbbbbbbb")
@@ -123,6 +133,8 @@ def test_the_intensity_slides_while_it_plays(
     tapped: Any, served: Review, delivery: Delivery, delivery_path: str
 ) -> None:
     """The slider ends in exactly the rung that it shows, at the place, with nothing restarted."""
+    rung, rungs = current(stems := stems_of(served, delivery_path, delivery))
+    sounds = [mixed(tapped, stems, one) for one in rungs]
     tapped.keyboard.press("Space")
     runs_on(tapped, 0.3)
     way = "ArrowLeft" if tapped.locator(".intensity").input_value() != "0" else "ArrowRight"
@@ -130,12 +142,10 @@ def test_the_intensity_slides_while_it_plays(
         tapped.keyboard.press(way)
     runs_on(tapped, 0.6)
     shown = int(tapped.locator(".intensity").input_value())
-    played, at = since_start(tapped, stems := stems_of(served, delivery_path, delivery))
-    rung, rungs = current(stems)
+    played, at = since_start(tapped, stems)
     assert shown != rung
     assert tapped.locator(".level").inner_text() == f"{rungs[shown]['intensity_db']:g} dB"
-    before, after = mixed(tapped, stems, rungs[rung]), mixed(tapped, stems, rungs[shown])
-    found = sequence(played, after[at:], before[at:])
+    found = sequence(played, sounds[shown][at:], sounds[rung][at:])
     assert found.startswith("bbbbbbbb")
     assert found.endswith("aaaaaaaa")
 
