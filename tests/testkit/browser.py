@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,27 @@ _CHROMIUM = next(
 )
 
 
+#: Who uses the one browser now, and how it is closed: playwright runs once in a process.
+_running: list[tuple[Any, ExitStack]] = []
+_users: list[None] = []
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """The browser; the tests that ask for it are skipped where there is none."""
+    if not _running:
+        closing = ExitStack()
+        _running.append((_start(closing), closing))
+    _users.append(None)
+    try:
+        yield _running[0][0]
+    finally:
+        _users.pop()
+        if not _users:
+            _running.pop()[1].close()
+
+
+def _start(closing: ExitStack) -> Any:
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if _CHROMIUM is None:
         pytest.skip("there is no chromium here")
@@ -26,10 +44,10 @@ def chromium() -> Iterator[Any]:
     if os.geteuid() == 0:
         # Chromium's sandbox needs rights that root in a container does not have.
         flags.append("--no-sandbox")
-    with driver.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
-        yield started
-        started.close()
+    playwright = closing.enter_context(driver.sync_playwright())
+    started = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
+    closing.callback(started.close)
+    return started
 
 
 def until(page: Any, condition: str, most_s: int = 20) -> None:
