@@ -1,7 +1,7 @@
 """The process that does a daemon's jobs, one after another; see `job_process` for the other side.
 
-Frames of JSON come in (`job`, `stop`) and go out (`progress`, `result`, `error`). It ends when its
-standard input does, and dies with the daemon.
+Frames of JSON come in (`job`, `stop`, the answer to `may_hand_back`) and go out (`progress`,
+`may_hand_back`, `result`, `error`). It ends when its standard input does, and dies with the daemon.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._job: dict[str, Any] | None = None
         self._stopped = -1
+        self._words: list[bool] = []
 
     def listen(self) -> None:
         """Reads until the other side is gone, and ends this process then."""
@@ -46,6 +47,8 @@ class Jobs:
             with self._changed:
                 if "stop" in request:
                     self._stopped = max(self._stopped, int(request["stop"]))
+                elif "may_hand_back" in request:
+                    self._words.append(bool(request["may_hand_back"]))
                 else:
                     self._job = request
                 self._changed.notify()
@@ -63,6 +66,15 @@ class Jobs:
     def is_stopped(self, number: int) -> bool:
         """Whether that job is to end."""
         return self._stopped >= number
+
+    def may_hand_back(self, number: int) -> bool:
+        """Asks the daemon, which looks at the media at this moment, and waits for its word."""
+        with self._changed:
+            self._words.clear()
+            self.tell(may_hand_back=number)
+            while not self._words and not self.is_stopped(number):
+                self._changed.wait()
+            return self._words == [True] and not self.is_stopped(number)
 
     def tell(self, **values: Any) -> None:
         """One frame."""
@@ -94,6 +106,9 @@ def serve(jobs: Jobs, work: Work) -> None:
         def is_stopped(number: int = number) -> bool:
             return jobs.is_stopped(number)
 
+        def may_hand_back(number: int = number) -> bool:
+            return jobs.may_hand_back(number)
+
         order = WorkOrder(
             Path(request["document"]),
             request["profile"],
@@ -102,6 +117,7 @@ def serve(jobs: Jobs, work: Work) -> None:
             is_stopped,
             _Progress(jobs),
             is_sparing=bool(request["is_sparing"]),
+            may_hand_back=may_hand_back,
         )
         _do(order, settings_from(request["settings"]), jobs, work)
 

@@ -257,6 +257,10 @@ class _JobInChild:
             done_s, total_s, what = frame["progress"]
             self._order.progress(float(done_s), float(total_s), str(what))
             return None
+        if "may_hand_back" in frame:
+            self._moved_s = self._processes.now_s()
+            self._child.send({"may_hand_back": self._order.may_hand_back()})
+            return None
         if self._stopped_s is None:
             self._processes.keep(self._child)
         else:

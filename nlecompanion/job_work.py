@@ -56,7 +56,7 @@ def sparing(settings: Settings) -> Settings:
 def _watcher(order: WorkOrder) -> Callable[[Progress], None]:
     def watcher(progress: Progress) -> None:
         order.progress(progress.done_s, progress.total_s, progress.what)
-        if order.should_stop():
+        if order.should_stop() or (progress.hands_back and not order.may_hand_back()):
             raise Interrupted(f"{order.document.name} was put back")
 
     return watcher

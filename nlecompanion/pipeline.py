@@ -171,8 +171,8 @@ def _delivered(this: _Run, staging: Staging, number: int) -> Delivery:
         Made(job, settings, engine.info, worked, tones, marked, foreseen, this.decisions, number),
         staging,
     )
-    # The last moment to stop: media that went away during the last region leave no half result.
-    this.watcher(Progress(1, 1, "Handing back"))
+    # Media that went away during the last region leave no half result.
+    this.watcher(Progress(1, 1, "Handing back", hands_back=True))
     staging.commit()
     return delivery
 

@@ -19,6 +19,11 @@ def _nobody(done_s: float, total_s: float, what: str) -> None:
     """Whom progress is told where nobody looks."""
 
 
+def _yes() -> bool:
+    """Where nobody objects."""
+    return True
+
+
 def _nothing() -> None:
     """Where nobody waits."""
 
@@ -35,7 +40,8 @@ class WorkOrder:
     in work, as often as one likes. `is_sparing` asks for as little memory and as few processors as
     can be: the work beside is longer, or this one died before. A process that does the work keeps
     the descriptors `keep_open`, which hold the folder's lock. `wake` may be called from any thread
-    when there is something to poll for.
+    when there is something to poll for. `may_hand_back` is asked once, right before the delivery
+    gets its name: no, where media went away during the last of the work.
     """
 
     document: Path
@@ -47,6 +53,7 @@ class WorkOrder:
     is_sparing: bool = False
     keep_open: tuple[int, ...] = ()
     wake: Callable[[], None] = _nothing
+    may_hand_back: Callable[[], bool] = _yes
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ class Guard:
             self._is_lost = bool(self.lost_media())
         return self.is_cancelled or self._is_lost or self._stop()
 
+    def may_hand_back(self) -> bool:
+        """Looks at everything now: what went away since the last look has spoilt the work."""
+        self._look()
+        self._is_lost = bool(self.lost_media())
+        return not (self.is_cancelled or self._is_lost or self._stop())
+
     def lost_media(self) -> list[str]:
         """Media that were there when the document was taken, and are not now."""
         return away(self._media, look_again(self._media, self._document))

@@ -192,6 +192,7 @@ class Runner:
             is_sparing,
             self._keep_open,
             self._wake,
+            guard.may_hand_back,
         )
 
     def _after_work(self, job: Job, result: JobResult) -> None:

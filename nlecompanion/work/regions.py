@@ -52,11 +52,15 @@ _SCRATCH_FOLDER = ".scratch"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: seconds of sound done and to do, and what is in work."""
+    """How far a job is: seconds of sound done and to do, and what is in work.
+
+    `hands_back`: nothing is left to do but to give the delivery its name; the last moment to stop.
+    """
 
     done_s: float
     total_s: float
     what: str
+    hands_back: bool = False
 
 
 Watcher = Callable[[Progress], None]

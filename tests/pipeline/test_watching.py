@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -130,6 +131,24 @@ def test_a_stop_during_the_work_puts_it_back_and_the_next_start_does_it(
     with bench.daemon(**settings_of(bench)) as daemon:
         bench.settle(daemon)
     assert bench.lying("done") == ["Scene 3"]
+
+
+def test_nothing_gets_its_name_where_the_daemon_objects(bench: Bench, tmp_path: Path) -> None:
+    real, asked = work_with(SETTINGS), []
+
+    def object_once(order: WorkOrder) -> JobResult:
+        asked.append(order.document.name)
+        return real(replace(order, may_hand_back=lambda: len(asked) > 1))
+
+    bench.behaviour = object_once
+    with bench.daemon(retry_parked_s=60, **settings_of(bench)) as daemon:
+        bench.drop("Scene 3.xml", scene(tmp_path))
+        bench.settle(daemon)
+        assert bench.lying("done") == []
+        assert bench.states() == {"Scene 3.xml": ["parked"]}
+        bench.turn(daemon, 60)
+    assert bench.lying("done") == ["Scene 3"]
+    assert len(asked) == 2
 
 
 def test_killed_after_the_rename_there_is_no_second_delivery(

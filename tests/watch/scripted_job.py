@@ -30,6 +30,9 @@ def work(order: WorkOrder, settings: Settings) -> JobResult:
         while not order.should_stop():
             threading.Event().wait(0.001)
         raise Interrupted("stopped")
+    elif what == "asks":
+        if not order.may_hand_back():
+            raise Interrupted("something went away")
     elif what == "full":
         raise NoSpace("the disk is full")
     elif what == "refused":

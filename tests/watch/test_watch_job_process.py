@@ -338,3 +338,40 @@ def test_a_full_disk_in_the_child_parks_the_job(scripted: Bench) -> None:
         scripted.turn(daemon)
         scripted.clock.advance(5)
         _turn_until(daemon, scripted, {"scene.xml": ["parked"]})
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_the_daemon_has_the_last_word_before_a_delivery_gets_its_name(
+    tmp_path: Path, may: bool
+) -> None:
+    asked: list[bool] = []
+
+    def may_hand_back() -> bool:
+        asked.append(may)
+        return may
+
+    shop = Shop(tmp_path)
+    with shop.processes:
+        work = shop.start("asks", may_hand_back=may_hand_back)
+        if may:
+            assert shop.result(work).delivery == tmp_path / "1" / "out"
+        else:
+            with pytest.raises(Interrupted):
+                shop.result(work)
+    assert asked == [may]
+    assert (tmp_path / "1" / "out").is_dir() is may
+
+
+def test_one_that_asks_while_it_is_stopped_gets_no_answer_and_ends(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    at_work: list[Underway] = []
+
+    def stop_it() -> bool:
+        at_work[0].stop()
+        return True
+
+    with shop.processes:
+        at_work.append(shop.start("asks", may_hand_back=stop_it))
+        with pytest.raises(Interrupted):
+            shop.result(at_work[0])
+    assert not (tmp_path / "1" / "out").exists()

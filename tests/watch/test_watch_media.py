@@ -129,6 +129,30 @@ def test_media_that_go_away_during_the_work_park_it_until_they_are_back(
     assert bench.lying("done") == ["a"]
 
 
+def test_media_that_went_away_since_the_last_look_are_noticed_before_the_delivery_has_its_name(
+    bench: Bench, take: Path
+) -> None:
+    away = bench.root / "unmounted"
+
+    def lose_late(order: WorkOrder) -> JobResult:
+        assert not order.should_stop()
+        take.parent.rename(away)
+        assert not order.should_stop(), "looked at so shortly before that it is not again"
+        assert not order.may_hand_back()
+        raise Interrupted("its media are away")
+
+    bench.behaviour = lose_late
+    with bench.daemon(retry_parked_s=60) as daemon:
+        bench.drop("a.xml", USES_TAKE)
+        bench.settle(daemon)
+        bench.turn(daemon, 5)
+        assert bench.states() == {"a.xml": ["parked"]}
+        away.rename(take.parent)
+        bench.behaviour = deliver
+        bench.turn(daemon, 60)
+    assert bench.states() == {"a.xml": ["done"]}
+
+
 def test_an_error_while_media_are_away_is_no_failure(bench: Bench, take: Path) -> None:
     def lose(order: WorkOrder) -> JobResult:
         take.unlink()
