@@ -6,18 +6,16 @@ import hashlib
 import json
 import shutil
 import socket
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testkit.clock import FakeClock
-from testkit.review import Page, a_delivery, serving
+from testkit.review import Page, only, serving, uses_of
 
 from nlecompanion.decisions import Decision, Decisions
 from nlecompanion.job_record import JobRecord, keep_record
-from nlecompanion.model import Ruling
 from nlecompanion.review.bench import Bench
 from nlecompanion.review.children import Child, Ended, Told
 from nlecompanion.review.order import order_of, settings_of
@@ -26,31 +24,6 @@ from nlecompanion.watch.journal import Journal
 from nlecompanion.watch.layout import prepare
 from nlecompanion.watch.requests import note_progress
 from nlecompanion.watch.stability import Sighting
-
-RULINGS = (Ruling.DELIVER, Ruling.WARN, Ruling.UNFIXABLE)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    a_delivery(tmp_path / "out", 3, RULINGS)
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def page(root: Path) -> Iterator[Page]:
-    with serving(root) as page:
-        yield page
-
-
-def only(page: Page) -> str:
-    (listed,) = page.get("/api/deliveries").json
-    return str(listed["id"])
-
-
-def uses_of(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.get(f"/api/d/{only(page)}/uses").json["uses"]
-    return found
-
 
 # Deciding
 

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from testkit.review import Page, a_delivery, serving
+from testkit.review import Page, a_delivery, only, serving, uses_of
 
-from nlecompanion.model import Ruling
 from nlecompanion.review.pictures import peaks
-
-RULINGS = (Ruling.DELIVER, Ruling.WARN, Ruling.UNFIXABLE)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    a_delivery(tmp_path / "out", 3, RULINGS)
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def page(root: Path) -> Iterator[Page]:
-    with serving(root) as page:
-        yield page
-
-
-def only(page: Page) -> str:
-    (listed,) = page.get("/api/deliveries").json
-    return str(listed["id"])
-
-
-def uses_of(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.get(f"/api/d/{only(page)}/uses").json["uses"]
-    return found
-
 
 # Looking
 

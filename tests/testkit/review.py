@@ -171,3 +171,15 @@ def serving(folder: Path, document: Path | None = None, host: str = "127.0.0.1")
         finally:
             server.end()
             thread.join()
+
+
+def only(page: Page) -> str:
+    """The id of the one delivery that the page lists."""
+    (listed,) = page.get("/api/deliveries").json
+    return str(listed["id"])
+
+
+def uses_of(page: Page) -> list[dict[str, Any]]:
+    """The uses of that delivery, as the page is told of them."""
+    found: list[dict[str, Any]] = page.get(f"/api/d/{only(page)}/uses").json["uses"]
+    return found
